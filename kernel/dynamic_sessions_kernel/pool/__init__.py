@@ -1,0 +1,1 @@
+"""The service's REST API as a Python library, usable without Jupyter."""

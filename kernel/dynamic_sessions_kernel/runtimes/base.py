@@ -1,0 +1,121 @@
+"""The contract between the kernel and what its cells run on.
+
+The kernel knows front ends and no HTTP; a runtime knows a session and no front end. Between them
+travel the two values of this module: a `Request` goes down, `Message`s come up.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A front end's message on its way to the session.
+
+    Attributes:
+        id: its `msg_id`; every message it causes names it as its parent.
+        msg_type: such as `complete_request`.
+        content, metadata, buffers: as the front end sent them.
+    """
+
+    id: str
+    msg_type: str
+    content: Mapping[str, Any]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    buffers: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message on its way from the session to the front end.
+
+    Attributes:
+        msg_type: such as `stream`.
+        content, metadata, buffers: as Jupyter's messaging specification has them.
+        parent: the `Request.id` that caused it, however late it comes; None when no request did.
+        channel: `iopub`, or `stdin` for an `input_request`.
+    """
+
+    msg_type: str
+    content: Content
+    parent: str | None
+    metadata: Content = field(default_factory=dict)
+    buffers: Sequence[bytes] = ()
+    channel: Literal["iopub", "stdin"] = "iopub"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a cell between two commands; a cell without commands is one part.
+
+    Attributes:
+        code: the part's source, padded so that line numbers are the cell's own.
+        cell: the whole cell as the person typed it, for `In` and the history.
+        last: whether this part ends the cell: it alone displays its value and is counted.
+    """
+
+    code: str
+    cell: str
+    last: bool = True
+
+
+#: Where a runtime hands its messages; may be called from any thread.
+Emit = Callable[[Message], None]
+
+
+class Runtime(ABC):
+    """What a cell runs on.
+
+    All coroutines run on the kernel's event loop and must not block it. Failures of the service
+    leave as `DynamicSessionsError`; the person's own exceptions are `error` messages plus an
+    `execute_reply` of status `error`.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+
+    @property
+    @abstractmethod
+    def execution_count(self) -> int:
+        """The number that the next stored cell gets, 1 at first."""
+
+    @property
+    @abstractmethod
+    def connected(self) -> bool:
+        """Whether a session exists that this runtime has used."""
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
+
+    @abstractmethod
+    async def execute(self, request: Request, part: Part) -> Content:
+        """Run one part of a cell; output goes through `emit`; returns `execute_reply` content."""
+
+    @abstractmethod
+    async def ask(self, request: Request) -> Content | None:
+        """Answer a request other than execution; None where this runtime has no answer."""
+
+    @abstractmethod
+    def tell(self, request: Request) -> None:
+        """Hand over a message that has no reply: `comm_*`, `input_reply`."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Interrupt the running cell. May be called from any thread; returns at once."""
+
+    @abstractmethod
+    async def restart(self) -> None:
+        """Fresh variables, same session, same files."""
+
+    @abstractmethod
+    async def close(self, *, delete: bool) -> None:
+        """Let go of the session within 1.5 s, deleting it where asked and ours to delete."""
