@@ -1,0 +1,195 @@
+"""Load: many notebooks over many kernels on one embedded pool with its faults turned up.
+
+Every cell appends a numbered line to a file in its session and prints the same line, so a cell
+that was lost, or that ran twice, shows in the file and in the outputs. Printed at the end: cells
+per second, memory and threads of the kernel processes early and late, and what was left behind.
+
+    python benchmarks/load.py                      # 100 notebooks over 30 kernels
+    python benchmarks/load.py --soak 1800          # go on for half an hour
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from jupyter_client.manager import AsyncKernelManager
+
+CELLS_PER_NOTEBOOK = 12
+CELL_SECONDS = 300
+LONG_OUTPUT = 20_000  # characters: past the service's cap, so the cap would show
+
+
+@dataclass
+class Tally:
+    """What one kernel's notebooks came to."""
+
+    cells: int = 0
+    faults: list[str] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)  # MB, one figure a notebook
+    threads: list[int] = field(default_factory=list)
+
+
+class Notebook:
+    """Runs cells one after the other on one kernel and collects what each printed."""
+
+    def __init__(self, manager: AsyncKernelManager) -> None:
+        self._client = manager.client()
+
+    async def open(self) -> None:
+        self._client.start_channels()
+        await self._client.wait_for_ready(timeout=60)
+
+    async def run(self, code: str) -> tuple[str, str]:
+        """Run a cell; return its reply's status and all it wrote to stdout."""
+        written: list[str] = []
+
+        def collect(message: dict) -> None:
+            if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+                written.append(message["content"]["text"])
+
+        reply = await self._client.execute_interactive(
+            code, timeout=CELL_SECONDS, output_hook=collect, store_history=True, allow_stdin=False
+        )
+        return reply["content"]["status"], "".join(written)
+
+    def close(self) -> None:
+        self._client.stop_channels()
+
+
+def start_pool(options: argparse.Namespace) -> tuple[subprocess.Popen[str], dict]:
+    """Start an embedded pool with faults and wait for its line."""
+    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool"]
+    command += ["--max-sessions", str(options.kernels + 5), "--seed", str(options.seed)]
+    command += ["--lose-tail", "0.05", "--error-rate", "0.02", "--drop-rate", "0.02"]
+    pool = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    line = pool.stdout.readline() if pool.stdout else ""
+    return pool, json.loads(line)
+
+
+def write_kernelspec(folder: Path, address: dict) -> None:
+    """Write a kernelspec that uses the pool just started."""
+    spec = folder / "kernels" / "load"
+    spec.mkdir(parents=True)
+    content = {
+        "argv": [sys.executable, "-m", "dynamic_sessions_kernel", "-f", "{connection_file}"],
+        "display_name": "load",
+        "language": "python",
+        "interrupt_mode": "message",
+        "env": {
+            "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": address["endpoint"],
+            "DYNAMIC_SESSIONS_TOKEN": address["token"],
+        },
+    }
+    (spec / "kernel.json").write_text(json.dumps(content))
+
+
+async def check_notebook(notebook: Notebook, number: int, tally: Tally) -> None:
+    """One notebook's cells; every departure from exactly once is a fault of the tally."""
+    name = f"lines-{number}.txt"
+    for cell in range(CELLS_PER_NOTEBOOK):
+        line = f"{number}:{cell}"
+        long = cell % 4 == 3
+        code = f"with open({name!r}, 'a') as f: print({line!r}, file=f)\nprint({line!r})"
+        expected = line + "\n"
+        if long:
+            code += f"\nprint('x' * {LONG_OUTPUT})"
+            expected += "x" * LONG_OUTPUT + "\n"
+        status, text = await notebook.run(code)
+        tally.cells += 1
+        if status != "ok" or text != expected:
+            tally.faults.append(f"cell {line}: {status}, {len(text)} of {len(expected)} characters")
+    _, text = await notebook.run(f"print(open({name!r}).read(), end='')")
+    wanted = "".join(f"{number}:{cell}\n" for cell in range(CELLS_PER_NOTEBOOK))
+    if text != wanted:
+        tally.faults.append(f"notebook {number}: the file holds {len(text.splitlines())} lines")
+
+
+async def work(numbers: asyncio.Queue[int], until: float) -> Tally:
+    """One kernel that takes notebooks until none is left, or until the soak is over."""
+    manager = AsyncKernelManager(kernel_name="load")
+    await manager.start_kernel(stdout=subprocess.DEVNULL)
+    process = psutil.Process(manager.provisioner.pid)
+    notebook = Notebook(manager)
+    tally = Tally()
+    try:
+        await notebook.open()
+        while not numbers.empty() or time.monotonic() < until:
+            number = numbers.get_nowait() if not numbers.empty() else tally.cells + 1_000_000
+            await check_notebook(notebook, number, tally)
+            tally.memory.append(process.memory_info().rss / 1e6)
+            tally.threads.append(process.num_threads())
+    finally:
+        notebook.close()
+        await manager.shutdown_kernel()
+    return tally
+
+
+def temporary_files() -> set[str]:
+    return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}
+
+
+def left_behind(pool: psutil.Process, before: set[str]) -> list[str]:
+    """Stop the pool; name processes and temporary folders that did not go with it."""
+    family = pool.children(recursive=True)
+    pool.terminate()
+    _, alive = psutil.wait_procs([pool, *family], timeout=20)
+    folders = temporary_files() - before
+    return [f"process {process.pid} {process.name()}" for process in alive] + sorted(folders)
+
+
+async def run(options: argparse.Namespace) -> list[Tally]:
+    numbers: asyncio.Queue[int] = asyncio.Queue()
+    for number in range(options.notebooks):
+        numbers.put_nowait(number)
+    until = time.monotonic() + options.soak
+    return await asyncio.gather(*(work(numbers, until) for _ in range(options.kernels)))
+
+
+def report(tallies: list[Tally], seconds: float, left: list[str]) -> int:
+    cells = sum(tally.cells for tally in tallies)
+    faults = [fault for tally in tallies for fault in tally.faults]
+    rates = f"{cells / seconds:.1f} cells/s"
+    counted = [tally for tally in tallies if tally.memory]
+    memory = [max(tally.memory[at] for tally in counted) for at in (0, -1)]
+    threads = [max(tally.threads[at] for tally in counted) for at in (0, -1)]
+    print(f"{cells} cells over {len(tallies)} kernels in {seconds:.0f} s: {rates}")
+    print(f"lost or doubled: {len(faults)}", *faults[:20], sep="\n  ")
+    print("highest of any kernel, after its first and after its last notebook:")
+    print(f"  memory {memory[0]:.0f} and {memory[1]:.0f} MB, threads {threads[0]} and {threads[1]}")
+    print(f"left behind: {left or 'nothing'}")
+    return 1 if faults or left else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kernels", type=int, default=30)
+    parser.add_argument("--notebooks", type=int, default=100)
+    parser.add_argument("--soak", type=float, default=0, help="seconds to go on for")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="load-") as folder:
+        before = temporary_files()
+        pool, address = start_pool(options)
+        write_kernelspec(Path(folder), address)
+        os.environ["JUPYTER_PATH"] = folder
+        os.chdir(folder)
+        began = time.monotonic()
+        tallies = asyncio.run(run(options))
+        seconds = time.monotonic() - began
+        left = left_behind(psutil.Process(pool.pid), before)
+        pool.wait()
+    return report(tallies, seconds, left)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
