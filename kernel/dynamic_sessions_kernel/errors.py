@@ -10,6 +10,7 @@ kept or is unknown, and what to do. No message holds a token or a whole session 
     ├── LocalPoolError                the embedded pool could not be started or reached
     ├── TransportError
     │   ├── NotSentError              the service was never reached: safe to repeat
+    │   │   └── UntrustedServerError  its TLS certificate proves nothing: repeating is no use
     │   └── AnswerLostError           sent, but no answer came: unknown whether it ran
     ├── UnexpectedAnswerError         an answer that the API does not promise
     ├── ServiceError                  the service answered with an error
@@ -61,6 +62,10 @@ class NotSentError(TransportError):
     """The request never reached the service, so repeating it is safe."""
 
 
+class UntrustedServerError(NotSentError):
+    """The server's TLS certificate could not be verified; nothing was sent to it."""
+
+
 class AnswerLostError(TransportError):
     """The request was sent and its answer never came: unknown whether the service acted on it."""
 
@@ -76,7 +81,12 @@ class ServiceError(DynamicSessionsError):
         status: the HTTP status.
         code: the service's own code, from the body or `x-ms-error-code`; empty when it gave none.
         trace_id: what Azure support asks for; empty when the service gave none.
+        retry_after: seconds for which the service asks to wait; None when it does not.
+        repeated: whether the service may have acted on an earlier attempt of the same call.
     """
+
+    retry_after: float | None = None
+    repeated: bool = False
 
     def __init__(
         self, message: str, *, status: int = 0, code: str = "", trace_id: str = ""

@@ -1,0 +1,206 @@
+"""Sign-in to Microsoft Entra: a credential, and the one token that it gave last.
+
+Not every credential of azure-identity keeps its tokens, so we do. A token is asked for in a daemon
+thread of its own: some ways to sign in wait for a person and cannot be cancelled, and neither an
+interrupt nor the end of the program may wait for them. A token that comes late is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamic_sessions_kernel.errors import SettingsError, SignInError
+
+from .answers import scrub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from azure.core.credentials import TokenCredential
+
+    #: Shows a person the address to open, the code to type there, and until when it holds.
+    DevicePrompt = Callable[[str, str, datetime], None]
+
+SCOPE = "https://dynamicsessions.io/.default"
+#: Seconds before its end at which a token is renewed.
+RENEW_EARLY = 300.0
+#: Seconds between attempts to renew a token that still holds.
+RENEW_PAUSE = 30.0
+#: Seconds that a call waits for a renewal while the old token still holds.
+_RENEW_WAIT = 10.0
+#: Seconds of life that a token must have left to be sent.
+_LAST_MOMENT = 10.0
+_MESSAGE_LIMIT = 1500
+
+
+class _Token(NamedTuple):
+    text: str
+    expires: float
+
+    def holds_for(self, seconds: float) -> bool:
+        return self.expires - time.time() > seconds
+
+
+class SignIn:
+    """Gives the bearer token for calls. Thread-safe.
+
+    Args:
+        credential: `default`, `device_code`, `interactive`, `none` (or None), or a credential
+            object with azure-core's `get_token`.
+        token: a bearer token given outright; then the credential is not asked.
+        options: keyword arguments for the credential that a word names.
+        prompt: shows the device code; azure-identity prints it when None.
+        timeout: seconds to wait for a person to finish signing in.
+
+    Raises:
+        SettingsError: an unknown word, or a token that cannot be one.
+    """
+
+    def __init__(
+        self,
+        credential: TokenCredential | str | None,
+        *,
+        token: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        prompt: DevicePrompt | None = None,
+        timeout: float = 900.0,
+    ) -> None:
+        if isinstance(credential, str) and credential not in CREDENTIAL_KINDS:
+            raise SettingsError(
+                "The setting `credential` (DYNAMIC_SESSIONS_CREDENTIAL) is one of "
+                f"{', '.join(CREDENTIAL_KINDS)}."
+            )
+        if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
+            raise SettingsError(
+                "The setting `token` (DYNAMIC_SESSIONS_TOKEN) is not a token: it is empty, or has "
+                "characters that none has."
+            )
+        self._given = token
+        self._credential = None if credential == "none" else credential
+        self._options = dict(options or {})
+        self._prompt = prompt
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._token: _Token | None = None
+        self._pending: Future[_Token] | None = None
+        self._next_renewal = 0.0
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether calls are made without a token."""
+        return self._given is None and self._credential is None
+
+    def token(self) -> str | None:
+        """Return a token that holds, None when none is to be sent; wait for a sign-in if need be.
+
+        Raises:
+            SignInError: the credential gave none, or the person did not finish in time.
+        """
+        if self._given is not None or self._credential is None:
+            return self._given
+        with self._lock:
+            known = self._token
+            if known is not None and known.holds_for(_LAST_MOMENT):
+                if known.holds_for(RENEW_EARLY) or time.monotonic() < self._next_renewal:
+                    return known.text
+            else:
+                known = None
+            pending = self._ask()
+        if known is None:
+            return self._wait(pending, self._timeout).text
+        try:
+            return self._wait(pending, _RENEW_WAIT).text
+        except SignInError:
+            return known.text
+
+    def renew(self, rejected: str | None) -> str | None:
+        """Return a token in the place of one that was not taken; the same if there is no other."""
+        with self._lock:
+            if self._token is not None and self._token.text == rejected:
+                self._token = None
+        return self.token()
+
+    def _ask(self) -> Future[_Token]:
+        if self._pending is None:
+            self._pending = Future()
+            self._next_renewal = time.monotonic() + RENEW_PAUSE
+            threading.Thread(
+                target=self._fetch, args=(self._pending,), name="sign-in", daemon=True
+            ).start()
+        return self._pending
+
+    def _wait(self, pending: Future[_Token], seconds: float) -> _Token:
+        try:
+            return pending.result(seconds)
+        except FutureTimeoutError:
+            raise SignInError(
+                f"Signing in was not finished within {seconds:.0f} s. Finish it, then run this "
+                "again: a sign-in that ends later still counts."
+            ) from None
+
+    def _fetch(self, pending: Future[_Token]) -> None:
+        token, failure = None, None
+        try:
+            if isinstance(self._credential, str):
+                self._credential = _KINDS[self._credential](self._options, self._prompt)
+            given = self._credential.get_token(SCOPE)  # type: ignore[union-attr]  # see renewable
+            token = _Token(given.token, float(given.expires_on))
+        except Exception as error:  # noqa: BLE001 - credentials are pluggable and raise what they like
+            failure = _explain(error)
+        with self._lock:
+            self._pending = None
+            if token is not None:
+                self._token = token
+        if token is not None:
+            pending.set_result(token)
+        else:
+            pending.set_exception(failure)
+
+
+def _default(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(**options)
+
+
+def _device_code(options: Mapping[str, Any], prompt: DevicePrompt | None) -> TokenCredential:
+    from azure.identity import DeviceCodeCredential
+
+    return DeviceCodeCredential(**{"prompt_callback": prompt, **_tenant(), **options})
+
+
+def _interactive(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:
+    from azure.identity import InteractiveBrowserCredential
+
+    return InteractiveBrowserCredential(**{**_tenant(), **options})
+
+
+def _tenant() -> dict[str, str]:
+    """Return the person's tenant where one is set; azure-identity reads it for `default` alone."""
+    import os
+
+    tenant = os.environ.get("AZURE_TENANT_ID")
+    return {"tenant_id": tenant} if tenant else {}
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any], DevicePrompt | None], TokenCredential]] = {
+    "default": _default,
+    "device_code": _device_code,
+    "interactive": _interactive,
+}
+#: The words that name a way to sign in; `none` sends no token.
+CREDENTIAL_KINDS = (*_KINDS, "none")
+
+
+def _explain(error: Exception) -> SignInError:
+    said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_LIMIT] or type(error).__name__
+    return SignInError(
+        "No sign-in to Azure worked. Run `az login`, or set `credential` "
+        "(DYNAMIC_SESSIONS_CREDENTIAL) to device_code or interactive; where a service signs in, "
+        f"set AZURE_CLIENT_ID, AZURE_TENANT_ID and its secret. azure-identity says: {said}"
+    )
