@@ -1,0 +1,220 @@
+"""The ipykernel in the session, as the relay sees it: a process and four sockets.
+
+The relay never looks into contents: what the ipykernel says is passed on as the bytes it came in.
+Messages are signed for the ipykernel and taken from it unchecked: the sockets are in a folder
+that only their user can open.
+
+This module runs in the session: standard library and pyzmq, Python 3.10, ipykernel 6 and 7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+_DELIMITER = b"<IDS|MSG>"
+_CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
+_PROBE = "dynamic-sessions-probe-"
+_PROBE_AGAIN = 0.1
+_START_LIMIT = 60.0
+_ERRORS_SHOWN = 2000
+
+
+class Interpreter:
+    """One life of an ipykernel.
+
+    Args:
+        folder: for its sockets and connection file, private and short.
+        life: which life this is, 1 at first; it names the sockets.
+        cwd: the working directory of the person's code.
+    """
+
+    def __init__(self, folder: str, life: int, cwd: str) -> None:
+        self.life = life
+        self.ready = False
+        self.paused = False
+        self._key = secrets.token_hex(16)
+        self._base = os.path.join(folder, f"k{life}")
+        self._launched = time.monotonic()
+        self._oom_kills = _oom_kills()
+        self._process = self._launch(folder, cwd)
+        self._context = zmq.Context()
+        self.sockets = {name: self._connect(name) for name in _CHANNELS}
+        self._held: list[tuple[str, list[bytes]]] = []
+        self._probes = 0
+        self._probed = 0.0
+
+    def _launch(self, folder: str, cwd: str) -> subprocess.Popen[bytes]:
+        connection: dict[str, Any] = {f"{k}_port": n for k, n in _CHANNELS.items()}
+        connection.update(transport="ipc", ip=self._base, hb_port=5, key=self._key)
+        connection.update(signature_scheme="hmac-sha256", kernel_name="python3")
+        file = Path(self._base + ".json")
+        file.write_text(json.dumps(connection))
+        env = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")}
+        env["JPY_PARENT_PID"] = str(os.getpid())
+        launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+        with open(self._base + ".err", "wb") as errors:
+            return subprocess.Popen(
+                [sys.executable, launcher, "-f", str(file)],
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def _connect(self, channel: str) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.SUB if channel == "iopub" else zmq.DEALER)
+        socket.rcvhwm = socket.sndhwm = 0
+        socket.linger = 0
+        socket.setsockopt(zmq.RECONNECT_IVL, 10)
+        if channel == "iopub":
+            socket.subscribe(b"")
+        else:
+            socket.identity = b"relay"  # one for all: input requests go to whom shell answered
+        socket.connect(f"ipc://{self._base}-{_CHANNELS[channel]}")
+        return socket
+
+    def send(
+        self,
+        channel: str,
+        msg_type: str,
+        msg_id: str,
+        body: list[bytes],
+    ) -> None:
+        """Send a message, once the ipykernel is ready for it.
+
+        Args:
+            channel: `shell`, `control` or `stdin`.
+            msg_type: such as `execute_request`.
+            msg_id: its identity; what it causes names it as parent.
+            body: metadata and content as JSON, and the buffers.
+        """
+        header = {
+            "msg_id": msg_id,
+            "msg_type": msg_type,
+            "username": "",
+            "session": "relay",
+            "date": datetime.now(timezone.utc).isoformat(),
+            "version": "5.3",
+        }
+        signed = [json.dumps(header).encode(), b"{}", *body[:2]]
+        digest = hmac.new(self._key.encode(), digestmod=hashlib.sha256)
+        for part in signed:
+            digest.update(part)
+        signature = digest.hexdigest().encode()
+        message = [_DELIMITER, signature, *signed, *body[2:]]
+        if self.ready:
+            self.sockets[channel].send_multipart(message)
+        else:
+            self._held.append((channel, message))
+
+    def receive(self, channel: str) -> tuple[dict[str, Any], str, list[bytes]] | None:
+        """Take a waiting message: its header, its parent's id, and metadata, content, buffers."""
+        try:
+            frames = self.sockets[channel].recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        at = frames.index(_DELIMITER) + 2
+        header, parent = json.loads(frames[at]), json.loads(frames[at + 1])
+        if not self.ready and channel == "iopub":
+            self._become_ready()
+        return header, parent.get("msg_id", ""), frames[at + 2 :]
+
+    def probe(self) -> None:
+        """Ask for a sign of life: output is only sure to arrive once some has."""
+        now = time.monotonic()
+        if self.ready or now - self._probed < _PROBE_AGAIN:
+            return
+        if now - self._launched > _START_LIMIT:
+            self._process.kill()
+        self._probed, self._probes = now, self._probes + 1
+        held, self._held, self.ready = self._held, [], True
+        self.send("shell", "kernel_info_request", f"{_PROBE}{self._probes}", [b"{}", b"{}"])
+        self._held, self.ready = held, False
+
+    def _become_ready(self) -> None:
+        self.ready = True
+        for channel, message in self._held:
+            self.sockets[channel].send_multipart(message)
+        self._held.clear()
+
+    @staticmethod
+    def is_probe(parent: str) -> bool:
+        """Whether a message answers `probe`, and so is nobody's business."""
+        return parent.startswith(_PROBE)
+
+    def interrupt(self) -> None:
+        """Interrupt the running cell and what it started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGINT)
+
+    def pause(self) -> None:
+        """Stop the process until `resume`: it writes faster than its output can be taken."""
+        if not self.paused and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)
+            self.paused = True
+
+    def resume(self) -> None:
+        """Let the process go on."""
+        if self.paused:
+            self._process.send_signal(signal.SIGCONT)
+            self.paused = False
+
+    def death(self) -> dict[str, Any] | None:
+        """What is known of the process's end; None while it lives."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        killed = status == -signal.SIGKILL
+        return {
+            "status": status,
+            "memory": killed and _oom_kills() > self._oom_kills,
+            "started": self.ready,
+            "errors": self._errors() if status else "",
+        }
+
+    def _errors(self) -> str:
+        try:
+            text = Path(self._base + ".err").read_bytes()[-_ERRORS_SHOWN:]
+        except OSError:
+            return ""
+        return text.decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """Kill the process and what it started; leave no file."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+        self._context.destroy(linger=0)
+        for suffix in (".json", ".err", *(f"-{n}" for n in range(1, 6))):
+            Path(self._base + suffix).unlink(missing_ok=True)
+
+
+def _oom_kills() -> int:
+    """How many processes of this container the kernel has killed for want of memory."""
+    for name in ("memory.events", "memory/memory.oom_control"):
+        try:
+            text = Path("/sys/fs/cgroup", name).read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill":
+                return int(value)
+    return 0

@@ -1,0 +1,321 @@
+"""Our end of the wire: one pump, which makes one exchange after the other and never two at once.
+
+The pump brings what the kernel hands it to the relay, and what the relay has to the kernel. While
+cells run it asks again and again, each call held in the session for a moment; when nothing runs
+it asks ever more seldom, and after `keep_alive` seconds it lets the session go. An exchange whose
+answer is lost is simply made again: positions tell both ends what they already have.
+
+A link is one connection with one start of the relay; when that is gone, the link is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import secrets
+import threading
+import time
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from dynamic_sessions_kernel.errors import (
+    AnswerLostError,
+    DynamicSessionsError,
+    InterpreterRestartedError,
+    SessionLostError,
+)
+
+from .answers import Budget, CannotHostError, TakenOverError, read_answer
+from .bootstrap import exchanging, folder_name, starting
+from .envelope import EnvelopeError
+from .stream import Incoming, Outgoing, frame
+from .trouble import Trouble, is_too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dynamic_sessions_kernel.pool.models import ExecutionResult
+
+    from .answers import Answer
+
+_log = logging.getLogger(__name__)
+
+#: How long an exchange is held while a cell runs, at first and at most: a held call cannot be
+#: woken, so this is what an interrupt waits for. In seconds, as all times here.
+FIRST_HOLD, LONGEST_HOLD = 0.3, 1.0
+#: How long the service may let an exchange run, and how long its answer may take beyond the hold.
+EXCHANGE_LIMIT, ANSWER_LIMIT = 30, 20.0
+#: The longest envelope sent down, in characters.
+DOWN_BUDGET = 1 << 20
+#: Pauses between polls when nothing runs.
+SHORTEST_POLL, LONGEST_POLL = 0.3, 30.0
+
+
+#: Errors after which the connection is gone.
+_FINAL = (SessionLostError, InterpreterRestartedError, TakenOverError, CannotHostError)
+
+
+class Execute(Protocol):
+    """Runs code in the session and waits for its outcome, as `pool.Session.execute` does."""
+
+    def __call__(
+        self, code: str, *, timeout: float, read_timeout: float, attempts: int
+    ) -> ExecutionResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message from the relay, still as bytes.
+
+    Attributes:
+        head: what the relay says about it; nothing in it is checked yet.
+        body: metadata and content as JSON, and the buffers.
+    """
+
+    head: bytes
+    body: Sequence[bytes]
+
+
+class Listener(Protocol):
+    """What a link tells; every call comes on the pump's thread."""
+
+    def received(self, message: Received) -> None:
+        """Take the next message of the relay."""
+
+    def busy(self) -> bool:
+        """Whether something waits for an answer."""
+
+    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
+        """Fail what waits for an answer; when `over`, the connection is gone too."""
+
+    def troubled(self, reason: str | None) -> None:
+        """Show that an exchange is being tried again, or with None, that one succeeded."""
+
+
+class Link:
+    """A connection with the relay of one session.
+
+    Args:
+        execute: runs the exchanges.
+        identifier: the session's identifier.
+        listener: takes what comes.
+        keep_alive: seconds without a message for which the session is kept; 0 for none.
+        mode: what to do with an ipykernel that is there already: `keep` it, or start a `fresh` one.
+    """
+
+    def __init__(
+        self,
+        execute: Execute,
+        identifier: str,
+        listener: Listener,
+        *,
+        keep_alive: float,
+        mode: Literal["keep", "fresh"] = "keep",
+    ) -> None:
+        self._execute = execute
+        self._name = folder_name(identifier)
+        self._listener = listener
+        self._keep_alive = keep_alive
+        self._client = secrets.token_hex(8)
+        self._hello: str = mode
+        self._boot = ""
+        self._changed = threading.Condition()
+        self._outgoing = Outgoing()
+        self._incoming: Incoming | None = None
+        self._budget = Budget()
+        self._down_budget = DOWN_BUDGET
+        self._trouble = Trouble(listener.troubled)
+        self._hold = FIRST_HOLD
+        self._more = False
+        self._over = False
+        self._active = time.monotonic()
+        self._exchanged = 0.0
+        self.opened: Future[Answer] = Future()
+        self._thread = threading.Thread(target=self._run, name="bridge link", daemon=True)
+
+    # -- from any thread, at once ----------------------------------------------------------
+
+    def open(self) -> Future[Answer]:
+        """Start the pump; the future holds the relay's first answer, or why there is none."""
+        self._thread.start()
+        return self.opened
+
+    def post(self, head: dict[str, Any], body: Sequence[bytes] = ()) -> None:
+        """Hand over a message for the relay.
+
+        Raises:
+            EnvelopeError: it is over the limit of one message.
+        """
+        pieces = frame(json.dumps(head).encode(), *body)
+        with self._changed:
+            self._outgoing.write(pieces)
+            self._active = time.monotonic()
+            self._changed.notify()
+
+    def give_up(self) -> None:
+        """End the trying, if an exchange is being tried again, and fail what waits for it."""
+        if self._trouble.lasts:
+            self._fail(
+                AnswerLostError(
+                    "Interrupted while the session could not be reached. What runs there is "
+                    "interrupted too as soon as it can be; its output still arrives if it can."
+                )
+            )
+
+    def close(self) -> None:
+        """End the connection; what the session still has to say is not awaited."""
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+
+    # -- the pump --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._wait_for_reason():
+            try:
+                self._exchange()
+            except DynamicSessionsError as error:
+                self._fail(error)
+            except Exception as error:  # a defect of ours must end the cell, not only this thread
+                _log.exception("the bridge's pump failed")
+                self.close()
+                self._fail(SessionLostError(f"The connection failed: {error!r}"))
+
+    def _fail(self, error: DynamicSessionsError) -> None:
+        if isinstance(error, _FINAL) or not self.opened.done():
+            self.close()
+        with contextlib.suppress(InvalidStateError):
+            self.opened.set_exception(error)
+        self._listener.failed(error, over=self._over)
+
+    def _wait_for_reason(self) -> bool:
+        """Wait until an exchange is due; return False when the link is over."""
+        with self._changed:
+            while not self._over:
+                due = self._due()
+                now = time.monotonic()
+                if due is not None and due <= now:
+                    return True
+                self._changed.wait(None if due is None else due - now)
+        return False
+
+    def _due(self) -> float | None:
+        waiting = self._waiting()
+        idle = time.monotonic() - self._active
+        if not waiting and idle > self._keep_alive:
+            return None
+        if waiting or self._more or self._outgoing.pending:
+            return self._exchanged + self._trouble.pause
+        poll = min(LONGEST_POLL, max(SHORTEST_POLL, idle / 10))
+        return self._exchanged + max(poll, self._trouble.pause)
+
+    def _waiting(self) -> bool:
+        return bool(self._hello) or self._listener.busy()
+
+    def _exchange(self) -> None:
+        """Make one exchange.
+
+        Raises:
+            DynamicSessionsError: it cannot succeed by being made again, or somebody gave up.
+        """
+        waiting = self._waiting()
+        with self._changed:
+            sent = self._outgoing.pending
+            hold = self._hold if waiting else FIRST_HOLD if sent else 0.0
+            text = self._outgoing.seal(self._head(hold), self._down_budget)
+        make = starting if self._hello else exchanging
+        started = time.monotonic()
+        self._trouble.calling(hold)
+        try:
+            result = self._execute(
+                make(self._name, text),
+                timeout=EXCHANGE_LIMIT,
+                read_timeout=hold + ANSWER_LIMIT,
+                attempts=1,
+            )
+            answer = self._read(result)
+        except _FINAL:
+            raise
+        except (DynamicSessionsError, EnvelopeError) as error:
+            self._exchanged = time.monotonic()
+            self._survive(error, len(text), waiting=waiting)
+            return
+        self._exchanged = time.monotonic()
+        self._trouble.over()
+        _log.debug(
+            "exchange: %.0f ms, held for at most %.0f, %d characters down, %d up",
+            (self._exchanged - started) * 1000,
+            hold * 1000,
+            len(text),
+            answer.length,
+        )
+        if not sent and not answer.data:
+            # A relay that answers early with nothing must not keep us spinning.
+            self._exchanged = max(self._exchanged, started + hold)
+        self._take(answer)
+
+    def _head(self, hold: float) -> dict[str, Any]:
+        return {
+            "client": self._client,
+            "boot": self._boot,
+            "hello": self._hello,
+            "seq": self._outgoing.base,
+            "ack": None if self._incoming is None else self._incoming.position,
+            "hold": hold,
+            "budget": self._budget.size,
+        }
+
+    def _read(self, result: ExecutionResult) -> Answer:
+        length = len(result.result) if isinstance(result.result, str) else 0
+        try:
+            answer = read_answer(result)
+        except EnvelopeError:
+            self._budget.shrink(length)
+            raise
+        if self._boot and answer.boot != self._boot:
+            raise SessionLostError(
+                "Another relay answers in the session: variables are gone. Run what you need "
+                "again, from the top."
+            )
+        self._budget.grow(length)
+        return answer
+
+    def _take(self, answer: Answer) -> None:
+        self._boot = answer.boot
+        if self._incoming is None:
+            self._incoming = Incoming(answer.start)
+        with self._changed:
+            try:
+                self._outgoing.acknowledge(answer.ack)
+                messages = self._incoming.take(answer.start, answer.data)
+            except EnvelopeError as error:
+                raise SessionLostError(
+                    f"The session's relay does not keep to its protocol ({error}), so the "
+                    "connection was ended. Run the cell again for a new one."
+                ) from None
+            self._more = answer.end > self._incoming.position
+            if answer.data:
+                self._active = time.monotonic()
+                self._hold = FIRST_HOLD
+            else:
+                self._hold = min(LONGEST_HOLD, self._hold * 1.25)
+        for head, *body in messages:
+            self._listener.received(Received(head, body))
+        if self._hello and answer.ready:
+            self._hello = ""
+            with contextlib.suppress(InvalidStateError):
+                self.opened.set_result(answer)
+
+    def _survive(self, error: Exception, sent: int, *, waiting: bool) -> None:
+        """Prepare to make the exchange again.
+
+        Raises:
+            DynamicSessionsError: that cannot help.
+        """
+        _log.debug("exchange: %s", type(error).__name__)
+        if is_too_large(error, sent) and self._down_budget > sent // 2:
+            self._down_budget = sent // 2
+            return
+        self._trouble.met(error, waiting=waiting)

@@ -1,0 +1,201 @@
+"""The two byte streams between the ends, because positions in a stream number everything at once.
+
+Each end writes its messages, one after the other, into a stream of bytes, and keeps what the
+other has not acknowledged. An envelope carries a slice of the stream and the position where it
+starts; an acknowledgement is a position too. So a repeated slice is recognised and skipped, a
+lost one is sent again, and a message larger than an answer's budget simply spans several slices.
+
+This module runs in the session too: standard library alone, Python 3.10.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections import deque
+from typing import IO, Any
+
+from .envelope import MAX_SLICE, EnvelopeError, seal
+
+#: Most bytes of one message, and most parts of it.
+MAX_MESSAGE = 256 << 20
+MAX_PARTS = 4096
+
+#: Room that an envelope needs beside its slice: lead, head, filler.
+_OVERHEAD = 1024
+_COUNT = struct.Struct(">H")
+_SPOOL_FILE = 16 << 20
+
+
+def frame(*parts: bytes) -> list[bytes]:
+    """Make a message of its parts: how many, how long each is, and the parts themselves.
+
+    Raises:
+        EnvelopeError: it is over the limit, and the other end would not take it.
+    """
+    if len(parts) > MAX_PARTS or sum(map(len, parts)) > MAX_MESSAGE:
+        raise EnvelopeError("a message over the limit")
+    sizes = struct.pack(f">{len(parts)}I", *map(len, parts))
+    return [_COUNT.pack(len(parts)) + sizes, *parts]
+
+
+class Outgoing:
+    """What this end has written and the other has not acknowledged.
+
+    Args:
+        folder: where the excess over `memory` goes, in files without a name; None for nowhere.
+        memory: how many bytes stay in memory.
+    """
+
+    def __init__(self, folder: str | None = None, memory: int = 8 << 20) -> None:
+        self.base = 0
+        self.end = 0
+        self._chunks: deque[_Chunk] = deque()
+        self._folder = folder
+        self._memory = memory
+        self._in_memory = 0
+        self._file: IO[bytes] | None = None
+        self._ratio = 1.0
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for an acknowledgement."""
+        return self.end - self.base
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Append one message, as `frame` made it."""
+        for piece in pieces:
+            if piece:
+                self._append(piece)
+
+    def acknowledge(self, position: int) -> None:
+        """Forget what the other end has taken.
+
+        Raises:
+            EnvelopeError: it acknowledges what was never written.
+        """
+        if position > self.end:
+            raise EnvelopeError("an acknowledgement of what was never sent")
+        self.base = max(self.base, position)
+        while self._chunks and self._chunks[0].end <= self.base:
+            self._in_memory -= len(self._chunks.popleft().data)
+
+    def discard(self) -> None:
+        """Forget everything that waits; the next slice starts at the end, where a message does."""
+        self.acknowledge(self.end)
+
+    def seal(self, head: dict[str, Any], budget: int) -> str:
+        """Make an envelope of at most about `budget` characters with what waits."""
+        certain = max(1, (budget - _OVERHEAD) // 4 * 3)
+        size = min(self.pending, MAX_SLICE, max(certain, int(certain * self._ratio)))
+        while True:
+            data = self._read(size)
+            text = seal(head, data)
+            if len(text) <= budget or size <= certain:
+                break
+            size = max(certain, size // 2)
+        if size >= certain:
+            self._ratio = max(1.0, size * 4 / 3 / len(text) * 0.9)
+        return text
+
+    def _append(self, piece: bytes) -> None:
+        chunk = _Chunk(self.end, self.end + len(piece), piece)
+        if self._folder is not None and self._in_memory + len(piece) > self._memory:
+            self._spool(chunk, piece)
+        self._in_memory += len(chunk.data)
+        self._chunks.append(chunk)
+        self.end = chunk.end
+
+    def _spool(self, chunk: _Chunk, piece: bytes) -> None:
+        # Each file closes with the last chunk in it, so a backlog that never ends keeps few.
+        if self._file is None or self._file.tell() > _SPOOL_FILE:
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - lives with its chunks
+        try:
+            offset = self._file.tell()
+            self._file.write(piece)
+            self._file.flush()
+        except OSError:
+            self._file = None  # the disk is full: memory is what is left
+            return
+        chunk.file, chunk.offset, chunk.data = self._file, offset, b""
+
+    def _read(self, size: int) -> bytes:
+        taken: list[bytes] = []
+        position, stop = self.base, self.base + size
+        for chunk in self._chunks:
+            if position >= stop:
+                break
+            taken.append(chunk.read(position, min(stop, chunk.end)))
+            position = chunk.end
+        return b"".join(taken)
+
+
+class _Chunk:
+    """A piece of the stream, in memory or in a file."""
+
+    __slots__ = ("data", "end", "file", "offset", "start")
+
+    def __init__(self, start: int, end: int, data: bytes) -> None:
+        self.start = start
+        self.end = end
+        self.data = data
+        self.file: IO[bytes] | None = None
+        self.offset = 0
+
+    def read(self, start: int, end: int) -> bytes:
+        if self.file is None:
+            return self.data[start - self.start : end - self.start]
+        here = self.file.tell()
+        self.file.seek(self.offset + start - self.start)
+        data = self.file.read(end - start)
+        self.file.seek(here)
+        return data
+
+
+class Incoming:
+    """What came of the other end's stream, put together again."""
+
+    def __init__(self, position: int = 0) -> None:
+        self.position = position
+        self._buffer = bytearray()
+
+    def take(self, start: int, data: bytes) -> list[list[bytes]]:
+        """Take a slice; return the messages that are whole now, each as its parts.
+
+        Raises:
+            EnvelopeError: the slice leaves a gap, or holds what `frame` would not make.
+        """
+        if start > self.position:
+            raise EnvelopeError("a gap in the stream")
+        fresh = data[self.position - start :]
+        self._buffer += fresh
+        self.position += len(fresh)
+        messages = []
+        done = 0
+        while (found := self._message(done)) is not None:
+            parts, done = found
+            messages.append(parts)
+        del self._buffer[:done]
+        return messages
+
+    def _message(self, at: int) -> tuple[list[bytes], int] | None:
+        buffer = self._buffer
+        if len(buffer) - at < _COUNT.size:
+            return None
+        (count,) = _COUNT.unpack_from(buffer, at)
+        if not 0 < count <= MAX_PARTS:
+            raise EnvelopeError("a message with too many parts")
+        at += _COUNT.size
+        if len(buffer) - at < 4 * count:
+            return None
+        sizes = struct.unpack_from(f">{count}I", buffer, at)
+        if sum(sizes) > MAX_MESSAGE:
+            raise EnvelopeError("a message over the limit")
+        at += 4 * count
+        if len(buffer) - at < sum(sizes):
+            return None
+        parts = []
+        for size in sizes:
+            parts.append(bytes(buffer[at : at + size]))
+            at += size
+        return parts, at

@@ -1,0 +1,111 @@
+"""What to do when an exchange fails: make it again, how soon, until when, and what to say."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.errors import (
+    AnswerLostError,
+    DynamicSessionsError,
+    NotSentError,
+    PoolFullError,
+    ServiceError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+
+from .answers import ServiceInterpreterError
+from .envelope import EnvelopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds between attempts, at first and at most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+#: Answers in a row that may be none of the relay's before that is an error: enough for the budget
+#: to shrink from its largest to its smallest.
+NONSENSE_LIMIT = 16
+#: Trouble shorter than this is not worth a word; nor is a call that is this late yet trouble.
+_TOLD_AFTER, _LATE_AFTER = 1.5, 2.0
+
+#: Failures that pass by themselves.
+_PASSING = (NotSentError, AnswerLostError, UnavailableError, PoolFullError, ServiceInterpreterError)
+_NONSENSE = (EnvelopeError, UnexpectedAnswerError)
+_TOO_LARGE = frozenset({400, 413})
+_LARGE = 16 << 10
+
+
+def is_too_large(error: Exception, sent: int) -> bool:
+    """Whether the service may have refused a request of `sent` characters for its size."""
+    return isinstance(error, ServiceError) and error.status in _TOO_LARGE and sent > _LARGE
+
+
+class Trouble:
+    """The trouble that a link has with its exchanges, if any.
+
+    Args:
+        tell: shows a person what is the matter, and with None that it is over.
+    """
+
+    def __init__(self, tell: Callable[[str | None], None]) -> None:
+        self._tell = tell
+        self._told = False
+        self._since: float | None = None
+        self._late_at: float | None = None
+        self._nonsense = 0
+        self.pause = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether an exchange failed and none succeeded since, or one hangs."""
+        late = self._late_at is not None and time.monotonic() > self._late_at
+        return late or self._since is not None
+
+    def calling(self, hold: float) -> None:
+        """Note that an exchange begins, which is held for so many seconds."""
+        self._late_at = time.monotonic() + hold + _LATE_AFTER
+
+    def over(self) -> None:
+        """Note that an exchange succeeded."""
+        self._since = self._late_at = None
+        self._nonsense, self.pause = 0, 0.0
+        if self._told:
+            self._told = False
+            self._tell(None)
+
+    def met(self, error: Exception, *, waiting: bool) -> None:
+        """Note a failure that may pass, and decide on the pause; tell it if somebody waits.
+
+        Raises:
+            DynamicSessionsError: it does not pass.
+        """
+        self._late_at = None
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        if isinstance(error, _NONSENSE):
+            self._nonsense += 1
+            if self._nonsense >= NONSENSE_LIMIT:
+                self._nonsense = 0
+                raise UnexpectedAnswerError(
+                    f"What the session answers is not its relay's protocol ({error}). Nothing "
+                    "more was run; run the cell again to try once more."
+                ) from None
+        elif waiting and not isinstance(error, _PASSING):
+            raise error
+        first = self.pause == 0.0
+        self.pause = FIRST_PAUSE if first else min(LONGEST_PAUSE, self.pause * 2)
+        self.pause *= random.uniform(0.7, 1.0)  # noqa: S311 - spreads kernels, hides nothing
+        if waiting and now - self._since > _TOLD_AFTER:
+            self._told = True
+            self._tell(_sentence(error, now - self._since))
+
+
+def _sentence(error: Exception, seconds: float) -> str:
+    what = str(error) if isinstance(error, DynamicSessionsError) else "Its answers come damaged."
+    return (
+        f"The session cannot be reached since {seconds:.0f} s, trying again. {what} "
+        "Nothing is lost meanwhile; interrupt to stop waiting."
+    )
