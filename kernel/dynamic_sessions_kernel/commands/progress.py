@@ -1,0 +1,67 @@
+"""How far a transfer is, shown in one line that is written over.
+
+A carriage return does that in notebooks and in the console; updates of a display do not in the
+latter. Redrawing goes by bytes, so that the number of messages is bounded whatever the speed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WIDTH = 20
+_SMALLEST_STEP = 1 << 20
+_NAME_WIDTH = 24
+
+
+class ProgressLine:
+    """A line for one file; files that are sent in one step show its end alone.
+
+    Args:
+        name: the file's.
+        write: prints on the cell's standard output.
+    """
+
+    def __init__(self, name: str, write: Callable[[str], None]) -> None:
+        self._name = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+        self._write = write
+        self._drawn_at = 0
+        self._length = 0
+
+    def update(self, done: int, total: int) -> None:
+        """Draw the line anew if it is worth it; `done` starts over in another attempt."""
+        step = max(_SMALLEST_STEP, total // _WIDTH)
+        if abs(done - self._drawn_at) < step:
+            return
+        self._drawn_at = done
+        share = done / total
+        bar = "=" * int(share * _WIDTH)
+        self._draw(f"{self._name} [{bar:<{_WIDTH}}] {share:4.0%} of {readable_size(total)}")
+
+    def finish(self, text: str) -> None:
+        """Replace the line by its final text and end it."""
+        self._draw(text)
+        self._write("\n")
+
+    def abandon(self) -> None:
+        """End the line as it is, so that what follows stands on its own."""
+        if self._length:
+            self._write("\n")
+
+    def _draw(self, text: str) -> None:
+        # Front ends write over character by character, so what is longer must be blanked out.
+        start = "\r" if self._length else ""
+        self._write(f"{start}{text:<{self._length}}")
+        self._length = len(text)
+
+
+def readable_size(size: int) -> str:
+    """Return a number of bytes as people read it, such as `1.4 MB`."""
+    if size < 1 << 10:
+        return f"{size} B"
+    for unit, shift in (("KB", 10), ("MB", 20)):
+        if size < 1 << (shift + 10):
+            return f"{size / (1 << shift):.1f} {unit}"
+    return f"{size / (1 << 30):.1f} GB"
