@@ -76,7 +76,7 @@ class Call:
     method: str
     path: str
     doing: str
-    params: Mapping[str, str]
+    params: Mapping[str, str] = field(repr=False)
     body: Callable[[], Body] | None = None
     repeatable: bool = True
     if_lost: str = "Try again."

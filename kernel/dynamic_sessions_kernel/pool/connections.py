@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -21,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from dynamic_sessions_kernel._version import __version__
+from dynamic_sessions_kernel.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,14 +151,20 @@ def open_connections(endpoint: Endpoint) -> requests.Session:
     session.headers["User-Agent"] = USER_AGENT
     session.headers["Accept"] = "application/json"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    bundle = _ca_bundle(os.environ)
     if endpoint.loopback:
         session.trust_env = False
-        session.verify = _ca_bundle(os.environ)
+        session.verify = bundle or True
     adapter = _Adapter(pool_connections=2, pool_maxsize=POOL_SIZE)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
-def _ca_bundle(environment: Mapping[str, str]) -> str | bool:
-    return environment.get("REQUESTS_CA_BUNDLE") or environment.get("CURL_CA_BUNDLE") or True
+def _ca_bundle(environment: Mapping[str, str]) -> str | None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := environment.get(name):
+            if not Path(path).exists():
+                raise SettingsError(f"{name} names {path}, which does not exist.")
+            return path
+    return None

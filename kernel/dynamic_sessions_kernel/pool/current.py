@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .calls import json_body
@@ -57,7 +58,7 @@ class Current(Generation):
         """Return the outcome, or the id of an execution that still runs."""
         body, doing = json_object(answer), answer.doing
         status, execution_id = text(body, "status", doing).lower(), text(body, "id", doing)
-        if status in _RUNNING and execution_id:
+        if status in _RUNNING and re.fullmatch(r"[\w-]{1,128}", execution_id):
             return execution_id
         if status not in ("succeeded", "failed"):
             raise unexpected(doing, "tells neither success nor failure")
@@ -79,8 +80,9 @@ class Current(Generation):
 
     def poll(self, execution_id: str) -> Call:
         """Ask for an execution that still ran."""
-        path = f"executions/{in_url(execution_id)}"
-        return self._call("GET", path, "waiting for code", if_lost=UNKNOWN_RUN)
+        return self._call(
+            "GET", f"executions/{execution_id}", "waiting for code", if_lost=UNKNOWN_RUN
+        )
 
     def upload(
         self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
@@ -135,9 +137,11 @@ class Current(Generation):
 
 
 def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:
+    folders, _, name = text(body, "name", doing).rpartition("/")
+    directory = text(body, "directory", doing) or "/".join(filter(None, (directory, folders)))
     return remote_file(
-        text(body, "name", doing),
-        text(body, "directory", doing) or directory,
+        name,
+        directory,
         body.get("sizeInBytes"),
         doing,
         is_directory=text(body, "type", doing).lower() == "directory",

@@ -58,7 +58,7 @@ def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
         text: as the portal, the `az` command or the embedded pool gives it; the `/python/execute`
             that old portals append is dropped.
         token_hosts: host names, exact, that may be sent a token beside `*.dynamicsessions.io` and
-            this machine.
+            this machine; a string holds several between commas.
 
     Raises:
         SettingsError: it is no address of a pool, or it is neither HTTPS nor this machine.
@@ -82,7 +82,8 @@ def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
             f"The setting {SETTING} names {host} over plain HTTP. Tokens and identifiers are "
             "secrets: use https://."
         )
-    trusted = {name.strip().lower().rstrip(".") for name in token_hosts}
+    names = token_hosts.split(",") if isinstance(token_hosts, str) else token_hosts
+    trusted = {name.strip().lower().rstrip(".") for name in names}
     takes_token = loopback or host.endswith(AZURE_DOMAIN) or host in trusted
     return Endpoint(url, host, loopback, takes_token)
 

@@ -98,8 +98,15 @@ class Generation(ABC):
 
     @property
     def lists_recursively(self) -> bool:
-        """Whether one listing covers the folders inside too."""
+        """Whether one listing can cover the folders inside too."""
         return False
+
+    def select(
+        self, files: list[RemoteFile], directory: str, *, recursive: bool
+    ) -> list[RemoteFile]:
+        """Keep what was asked for of a listing that holds more."""
+        del directory, recursive
+        return files
 
     def session(self) -> Call:
         """Ask for a session's times."""

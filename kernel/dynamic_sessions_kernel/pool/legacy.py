@@ -135,8 +135,19 @@ class Legacy(Generation):
 
     @property
     def lists_recursively(self) -> bool:
-        """Whether one listing covers the folders inside too."""
+        """Whether one listing can cover the folders inside too."""
         return True
+
+    def select(
+        self, files: list[RemoteFile], directory: str, *, recursive: bool
+    ) -> list[RemoteFile]:
+        """Keep the files of one folder, of those of all folders."""
+        inside = f"{directory}/" if directory else ""
+        return [
+            file
+            for file in files
+            if file.directory == directory or (recursive and file.path.startswith(inside))
+        ]
 
 
 def _in_path(directory: str, name: str) -> str:

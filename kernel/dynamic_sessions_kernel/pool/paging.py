@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: More pages than a pool's 600 sessions or a sensible folder can fill.
 MAX_PAGES = 1000
 
+# What an answer cannot change: which session is asked, and in which language.
+_OURS = ("identifier", "api-version")
+
 
 def pages(transport: Transport, call: Call) -> Iterator[Mapping[str, Any]]:
     """Yield the bodies of a listing's pages.
@@ -53,4 +56,5 @@ def _follow(base: str, call: Call, link: str) -> Call:
             f"The service's answer on {call.doing} points to another address for its next page. It "
             "was not followed, since it would carry the token away."
         )
-    return replace(call, params={**dict(parse_qsl(target.query)), **call.params})
+    ours = {name: call.params[name] for name in _OURS if name in call.params}
+    return replace(call, params={**call.params, **dict(parse_qsl(target.query)), **ours})

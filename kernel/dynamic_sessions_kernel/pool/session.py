@@ -212,7 +212,7 @@ class Session:
         folder = clean_folder(directory)
         found = self._list(folder, recursive=recursive)
         if self._generation.lists_recursively:
-            return [file for file in found if _inside(file, folder, recursive=recursive)]
+            return self._generation.select(found, folder, recursive=recursive)
         waiting = [file.path for file in found if recursive and file.is_directory]
         while waiting:
             inside = self._list(waiting.pop(), recursive=True)
@@ -278,7 +278,7 @@ class Session:
         call = self._generation.poll(execution_id).within(self._identifier)
         pause = _FIRST_POLL
         while time.monotonic() < until:
-            time.sleep(pause)
+            self._transport.pause(pause)
             pause = min(pause * 1.5, _LAST_POLL)
             outcome = self._generation.ran(self._transport.send(call))
             if not isinstance(outcome, str):
@@ -289,9 +289,3 @@ class Session:
         call = self._generation.list_folder(directory, recursive=recursive)
         bodies = pages(self._transport, call.within(self._identifier))
         return [file for body in bodies for file in self._generation.listed(body, directory)]
-
-
-def _inside(file: RemoteFile, folder: str, *, recursive: bool) -> bool:
-    if file.directory == folder:
-        return True
-    return recursive and (not folder or file.directory.startswith(folder + "/"))

@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dynamic_sessions_kernel.errors import (
     AnswerLostError,
@@ -149,6 +149,10 @@ class Transport:
         self._closed.set()
         self._http.close()
 
+    def pause(self, seconds: float) -> None:
+        """Wait between attempts; ends at once when the transport is closed."""
+        self._closed.wait(seconds)
+
     def send(
         self, call: Call, *, read_timeout: float | None = None, attempts: int | None = None
     ) -> Answer:
@@ -203,7 +207,7 @@ class Transport:
                 error.repeated = uncertain
                 raise
             number += 1
-            self._closed.wait(delay)
+            self.pause(delay)
 
     def _attempt(
         self, call: Call, read: Callable[[Incoming], T], token: str | None, patience: float
@@ -254,7 +258,8 @@ class Transport:
                 f"{host} redirects to {target[:100]} ({incoming.status}, {call.doing}). It was not "
                 "followed: it would carry the token away, or run code twice. Check the endpoint."
             )
-        secrets = [value for value in (call.params.get("identifier"), token) if value]
+        identifier = call.params.get("identifier", "")
+        secrets = [value for value in (identifier, quote(identifier), token) if value]
         return service_error(
             incoming.status,
             incoming.headers,
