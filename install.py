@@ -42,10 +42,10 @@ TEMPLATE = CHECKOUT / "kernelspec"
 DEFAULT_NAME = "dynamic-sessions"
 ENDPOINT_VARIABLE = "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"
 
-#: What pip says when it cannot reach its index, in the words of its several layers.
+#: What pip says when its index does not answer, or answers with nothing.
 NETWORK_TROUBLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError"
-    r"|SSLError|Could not fetch URL|Connection (?:refused|reset|aborted)|Network is unreachable"
+    r"|SSLError|Could not fetch URL|Connection (?:refused|reset|aborted)|\(from versions: none\)"
 )
 
 
@@ -214,8 +214,9 @@ def logged(command: list[str], failure: str) -> None:
     advice = "Mend that, then run install.py again."
     if NETWORK_TROUBLE.search(output):
         advice = (
-            "The package index could not be reached. Check the network and the proxy variables, "
-            "or name an index that you can reach in PIP_INDEX_URL; then run install.py again."
+            "The package index could not be reached, or has not what is needed. Check the network "
+            "and the proxy variables, or name another index in PIP_INDEX_URL; then run install.py "
+            "again."
         )
     tail = "\n".join(f"    {line}" for line in output.splitlines()[-12:])
     raise InstallError(f"{failure} Its last words (all of them are in {LOG}):\n{tail}\n{advice}")

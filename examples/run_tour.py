@@ -76,6 +76,8 @@ def main() -> int:
     except (RuntimeError, NoSuchKernel) as error:
         # What jupyter_client raises for a kernel that is missing or ends before it answers.
         failures = [f"The kernel did not start: {error}"]
+    except KeyboardInterrupt:
+        failures = ["Interrupted."]
     if not failures and not screen.figures:
         failures = ["No figure came back."]
     print()
