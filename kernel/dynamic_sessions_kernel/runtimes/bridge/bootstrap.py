@@ -6,7 +6,6 @@ the code made by `starting` ever starts a relay: a lost session is noticed, neve
 
 from __future__ import annotations
 
-import ast
 import base64
 import hashlib
 import json
@@ -15,68 +14,61 @@ from functools import cache
 from importlib import resources
 
 #: The relay's modules, as they are written into the session.
-_RELAY = ("envelope", "stream", "interpreter", "launcher", "relay")
+_RELAY = ("envelope", "stream", "interpreter", "launcher", "relay", "visit")
 
-#: What a visit answers in place of an envelope: no relay and no trace of one; a relay's folder,
-#: so that the session is the same and the relay died; a relay that could not be started.
+#: What a visit answers in place of an envelope: no trace of a relay; its folder, so that the
+#: session is the same and the relay died; a relay that could not be started.
 ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
 
-_EXCHANGE = '(lambda d: (exec({source!r}, d), d["dynamic_sessions_visit"]({name!r}, {text!r}))[1])({{}})'
+_VISIT = (
+    "(lambda u, p: (lambda m: (m.__spec__.loader.exec_module(m), m.visit({text!r}))[1])"
+    '(u.module_from_spec(u.spec_from_file_location("dynamic_sessions_visit", p)))'
+    ' if __import__("os").path.exists(p) else "~dsk1!absent~")'
+    '(__import__("importlib.util").util, "{folder}/dsk/visit.py")'
+)
 _START = """
-def dynamic_sessions_start(name, text, packed):
+def start(folder, packed):
     import base64, json, zlib
     sources = json.loads(zlib.decompress(base64.urlsafe_b64decode(packed)))
     scope = {"__name__": "starter"}
     exec(sources.pop("starter"), scope)
     try:
-        reason = scope["start_relay"](relay_folder(name), sources)
+        reason = scope["start_relay"](folder, sources)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-    if reason:
-        return "~dsk1!failed:" + reason.replace("~", "-") + "~"
-    return dynamic_sessions_visit(name, text)
+    return reason and "~dsk1!failed:" + reason.replace("~", "-") + "~"
 """
 _STARTING = (
-    "(lambda d: (exec({source!r}, d), "
-    'd["dynamic_sessions_start"]({name!r}, {text!r}, {packed!r}))[1])({{}})'
+    '(lambda d: (exec({source!r}, d), d["start"]({folder!r}, {packed!r}))[1])({{}}) or {visit}'
 )
 
 
-def folder_name(identifier: str) -> str:
-    """Name the relay's folder, which tells nothing of the session's identifier."""
+def relay_folder(identifier: str) -> str:
+    """Name the relay's folder: short, since the address of a unix socket must be, and telling
+    nothing of the session's identifier.
+    """
     digest = hashlib.sha256(b"dynamic-sessions-relay:" + identifier.encode())
-    return ".dsk-" + digest.hexdigest()[:16]
+    return "/tmp/.dsk-" + digest.hexdigest()[:16]  # noqa: S108 - in the session, and private
 
 
-def exchanging(name: str, text: str) -> str:
+def exchanging(folder: str, text: str) -> str:
     """Make the code that hands an envelope to a relay that is there already."""
-    return _EXCHANGE.format(source=_bare("visit"), name=name, text=text)
+    return _VISIT.format(folder=folder, text=text)
 
 
-def starting(name: str, text: str) -> str:
+def starting(folder: str, text: str) -> str:
     """Make the code that starts the relay unless it is there, and hands it an envelope."""
-    source = _bare("visit") + _START
-    return _STARTING.format(source=source, name=name, text=text, packed=_packed())
+    visit = exchanging(folder, text)
+    return _STARTING.format(source=_START, folder=folder, packed=_packed(), visit=visit)
 
 
 @cache
 def _packed() -> str:
     sources = {module: _source(module) for module in _RELAY}
     sources["__init__"] = ""
-    sources["starter"] = _bare("starter")
+    sources["starter"] = _source("starter")
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(sources).encode(), 9)).decode()
 
 
-@cache
-def _bare(module: str) -> str:
-    """Give a module's source without comments and docstrings: it travels with every exchange."""
-    tree = ast.parse(_source(module))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef)) and ast.get_docstring(node):
-            del node.body[0]
-    return ast.unparse(tree)
-
-
-@cache
 def _source(module: str) -> str:
     return resources.files(__package__).joinpath(module + ".py").read_text(encoding="utf-8")

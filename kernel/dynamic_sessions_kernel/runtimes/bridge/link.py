@@ -28,7 +28,7 @@ from dynamic_sessions_kernel.errors import (
 )
 
 from .answers import Budget, CannotHostError, TakenOverError, read_answer
-from .bootstrap import exchanging, folder_name, starting
+from .bootstrap import exchanging, relay_folder, starting
 from .envelope import EnvelopeError
 from .stream import Incoming, Outgoing, frame
 from .trouble import Trouble, is_too_large
@@ -115,7 +115,7 @@ class Link:
         mode: Literal["keep", "fresh"] = "keep",
     ) -> None:
         self._execute = execute
-        self._name = folder_name(identifier)
+        self._folder = relay_folder(identifier)
         self._listener = listener
         self._keep_alive = keep_alive
         self._client = secrets.token_hex(8)
@@ -230,7 +230,7 @@ class Link:
         self._trouble.calling(hold)
         try:
             result = self._execute(
-                make(self._name, text),
+                make(self._folder, text),
                 timeout=EXCHANGE_LIMIT,
                 read_timeout=hold + ANSWER_LIMIT,
                 attempts=1,

@@ -1,4 +1,4 @@
-"""How the first exchange starts the relay in the session; sent together with `visit.py`.
+"""How the first exchange starts the relay in the session.
 
 This module runs in the session: standard library alone, Python 3.10.
 """
@@ -45,7 +45,7 @@ def write_sources(folder: str, sources: dict[str, str]) -> None:
     for path in (folder, code):
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
-        found = os.lstat(path)
+        found = os.lstat(path)  # a link would lead elsewhere
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise PermissionError(f"{path} is somebody else's")
         os.chmod(path, 0o700)
