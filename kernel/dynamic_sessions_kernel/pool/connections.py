@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds of idleness after which a connection is not used again.
 MAX_IDLE = 30.0
-#: Connections kept: a kernel's executions, file calls and completions at once.
-POOL_SIZE = 8
+#: Connections kept open at once; more work too, and urllib3 warns of each that it then discards.
+POOL_SIZE = 32
 USER_AGENT = (
     f"dynamic-sessions-kernel/{__version__} "
     f"(Python {sys.version_info.major}.{sys.version_info.minor}; {sys.platform})"
@@ -141,13 +141,23 @@ class Bearer(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Know of no redirect: following one would carry the token away or run code twice.
+
+        Even where it is told to follow none, requests looks ahead: it reads the whole body of a
+        redirect and fails on a target that is no address.
+        """
+        del resp
+
+
 def open_connections(endpoint: Endpoint) -> requests.Session:
     """Return a `requests.Session` for one pool: keep-alive, no cookies, proxies for Azure alone.
 
     Calls to this machine ignore proxy variables, which would hand the token to the proxy; calls to
     Azure honour them. `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` hold for both.
     """
-    session = requests.Session()
+    session = _Session()
     session.headers["User-Agent"] = USER_AGENT
     session.headers["Accept"] = "application/json"
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

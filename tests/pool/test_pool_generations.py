@@ -1,0 +1,399 @@
+"""What both generations of the API say on the wire, and what becomes of their answers."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+
+import pytest
+
+from dynamic_sessions_kernel import SessionPool, errors
+
+LEGACY = "2024-02-02-preview"
+CURRENT = "2025-10-02-preview"
+PNG = base64.b64encode(b"\x89PNG").decode()
+
+
+@pytest.fixture
+def legacy(service, open_pool, identifier):
+    return open_pool(service.endpoint, api_version=LEGACY).session(identifier)
+
+
+def run_legacy(service, legacy, **properties):
+    service.answers({"properties": {"$id": "2", "status": "Success", **properties}})
+    return legacy.execute("x")
+
+
+def run_current(service, session, **result):
+    service.answers({"id": "e-1", "status": "Succeeded", "result": result})
+    return session.execute("x")
+
+
+def test_the_current_generation_runs_code_flat(service, session, identifier) -> None:
+    session.execute("6 * 7", timeout=30.2, max_output=20_000)
+    (seen,) = service.seen
+    assert (seen.method, seen.path) == ("POST", "executions")
+    assert seen.query == {"api-version": CURRENT, "identifier": identifier}
+    assert seen.json == {
+        "codeInputType": "Inline",
+        "executionType": "Synchronous",
+        "code": "6 * 7",
+        "timeoutInSeconds": 31,
+        "outputStreamsMaxLength": 20_000,
+    }
+
+
+def test_the_legacy_generation_runs_code_under_properties(service, legacy, identifier) -> None:
+    run_legacy(service, legacy, result=42)
+    (seen,) = service.seen
+    assert (seen.method, seen.path) == ("POST", "code/execute")
+    assert seen.query == {"api-version": LEGACY, "identifier": identifier}
+    assert seen.json["properties"]["codeInputType"] == "inline"
+    assert seen.json["properties"]["executionType"] == "synchronous"
+
+
+@pytest.mark.parametrize("version", ["2024-10-02-preview", "2025-02-02-preview"])
+def test_older_versions_are_not_sent_what_they_do_not_know(
+    service, open_pool, identifier, version
+) -> None:
+    pool = open_pool(service.endpoint, api_version=version)
+    pool.session(identifier).execute("1", max_output=10)
+    assert "outputStreamsMaxLength" not in service.seen[0].json
+    assert not pool.limits_output
+
+
+@pytest.mark.parametrize("version", ["", "latest", "2025-10-02-stable", "2025-1-1"])
+def test_what_is_no_api_version_is_refused(service, version) -> None:
+    with pytest.raises(errors.SettingsError, match="DYNAMIC_SESSIONS_API_VERSION"):
+        SessionPool(service.endpoint, "none", api_version=version)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 220.1, float("nan")])
+def test_a_time_limit_the_service_does_not_take_is_refused(session, timeout) -> None:
+    with pytest.raises(ValueError, match="at most 220"):
+        session.execute("1", timeout=timeout)
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_an_outcome_is_taken_with_200_and_with_202(service, session, status) -> None:
+    service.answers(
+        {
+            "id": "e-1",
+            "identifier": "secret",
+            "executionType": "Synchronous",
+            "status": "Failed",
+            "result": {
+                "stdout": "out",
+                "stderr": "ValueError: no",
+                "executionResult": None,
+                "executionTimeInMilliseconds": 1500,
+            },
+        },
+        status,
+        headers={"x-ms-session-guid": "guid-1"},
+    )
+    result = session.execute("x")
+    assert not result.succeeded
+    assert (result.stdout, result.stderr, result.result) == ("out", "ValueError: no", None)
+    assert (result.duration, result.execution_id, result.container) == (1.5, "e-1", "guid-1")
+    assert "secret" not in repr(result)
+
+
+def test_a_legacy_outcome_is_the_same_to_its_reader(service, legacy) -> None:
+    service.answers(
+        {
+            "properties": {
+                "$id": "2",
+                "status": "Failure",
+                "stdout": "out",
+                "stderr": "ValueError: no",
+                "result": "",
+                "executionTimeInMilliseconds": 8,
+            }
+        }
+    )
+    result = legacy.execute("x")
+    assert (result.status, result.stdout, result.result) == ("Failed", "out", None)
+    assert result.duration == 0.008
+
+
+@pytest.mark.parametrize(
+    ("sent", "value"),
+    [
+        (42, 42), (True, True), (1.5, 1.5), ("text", "text"), ("nan", "nan"), ("", None),
+        (None, None), ("[1, 2]", "[1, 2]"),
+    ],
+)  # fmt: skip
+def test_results_are_as_received(service, session, legacy, sent, value) -> None:
+    assert run_current(service, session, executionResult=sent).result == value
+    assert run_legacy(service, legacy, result=sent).result == value
+
+
+@pytest.mark.parametrize("data", [PNG, PNG[:4] + "\n" + PNG[4:]])
+def test_an_image_is_decoded(service, session, legacy, data) -> None:
+    value = {"type": "image", "format": "png", "base64_data": data}
+    for result in (
+        run_current(service, session, executionResult=value),
+        run_legacy(service, legacy, result=value),
+    ):
+        assert result.image is not None
+        assert result.image.data == b"\x89PNG"
+        assert result.image.mime_type == "image/png"
+        assert result.result == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "image", "format": "png", "base64_data": "!!"},
+        {"type": "image", "format": "png", "base64_data": 7},
+        {"type": "image", "format": "png\r\nX: y", "base64_data": PNG},
+        {"type": "image", "format": None, "base64_data": PNG},
+        {"type": "image"},
+        {"type": "table"},
+    ],
+)
+def test_what_is_no_image_stays_a_result(service, session, value) -> None:
+    result = run_current(service, session, executionResult=value)
+    assert result.image is None
+    assert result.result == value
+
+
+def test_numbers_json_does_not_have_are_read_as_text(service, session) -> None:
+    service.plays(b'{"id": "e", "status": "Succeeded", "result": {"executionResult": NaN}}')
+    assert session.execute("x").result == "nan"
+    service.plays(
+        b'{"id": "e", "status": "Succeeded", "result": {"executionResult": ' + b"9" * 6000 + b"}}"
+    )
+    assert session.execute("x").result == "9" * 6000
+
+
+def test_a_lone_surrogate_is_replaced_and_a_pair_is_joined(service, session) -> None:
+    service.plays(
+        b'{"id": "e", "status": "Succeeded", "result": '
+        b'{"stdout": "a\\ud800b", "executionResult": "\\ud83d\\ude00"}}'
+    )
+    result = session.execute("x")
+    assert result.stdout == "a�b"
+    assert result.result == "😀"
+
+
+def test_a_failure_that_only_the_error_field_tells_is_told(service, session) -> None:
+    service.answers(
+        {"id": "e", "status": "Failed", "error": {"error": {"code": "Oops", "message": "it broke"}}}
+    )
+    assert session.execute("x").stderr == "it broke"
+
+
+@pytest.mark.parametrize("running", ["Running", "NotStarted"])
+def test_an_execution_answered_later_is_asked_for(service, session, running) -> None:
+    service.answers({"id": "e-1", "status": running}, 202)
+    service.answers({"id": "e-1", "status": "Running"}, 200)
+    service.plays(drop=True)
+    service.answers({"id": "e-1", "status": "Succeeded", "result": {"executionResult": 7}})
+    assert session.execute("x").result == 7
+    assert [(seen.method, seen.path) for seen in service.seen] == [
+        ("POST", "executions"),
+        *[("GET", "executions/e-1")] * 3,
+    ]
+
+
+def test_an_execution_that_never_ends_is_given_up(service, session) -> None:
+    import json
+
+    running = json.dumps({"id": "e-1", "status": "Running"}).encode()
+    for _ in range(20):
+        service.plays(running, 202)
+    with pytest.raises(errors.AnswerLostError, match="still had no outcome"):
+        session.execute("x", read_timeout=0.5)
+
+
+FILE = {
+    "name": "a.csv",
+    "sizeInBytes": 12,
+    "lastModifiedAt": "2025-11-03T10:20:30.1234567Z",
+    "contentType": "text/csv",
+    "type": "file",
+}
+
+
+def test_a_current_listing_gives_files_and_folders(service, session) -> None:
+    service.answers({"value": [FILE, {"name": "sub", "type": "directory", "sizeInBytes": None}]})
+    first, second = session.list_files("/mnt/data/folder")
+    assert service.seen[0].query["path"] == "folder"
+    assert (first.full_path, first.size) == ("/mnt/data/folder/a.csv", 12)
+    assert first.modified == datetime.datetime(2025, 11, 3, 10, 20, 30, 123456, tzinfo=datetime.UTC)
+    assert (second.path, second.is_directory, second.size) == ("folder/sub", True, 0)
+
+
+def test_a_recursive_listing_is_one_call_where_the_version_has_it(service, session) -> None:
+    service.answers(
+        {"value": [{**FILE, "directory": "/mnt/data/x/y"}, {**FILE, "name": "y/z/b.csv"}]}
+    )
+    found = session.list_files("x", recursive=True)
+    assert [file.path for file in found] == ["x/y/a.csv", "x/y/z/b.csv"]
+    assert service.seen[0].query["recursive"] == "true"
+
+
+def test_a_recursive_listing_walks_where_the_version_has_it_not(
+    service, open_pool, identifier
+) -> None:
+    session = open_pool(service.endpoint, api_version="2024-10-02-preview").session(identifier)
+    service.answers({"value": [{"name": "sub", "type": "directory"}]})
+    service.answers({"value": [FILE]})
+    found = session.list_files(recursive=True)
+    assert [file.path for file in found] == ["sub", "sub/a.csv"]
+    assert [seen.query.get("path") for seen in service.seen] == [None, "sub"]
+    assert all("recursive" not in seen.query for seen in service.seen)
+
+
+def test_a_listing_is_followed_page_by_page(service, session, identifier) -> None:
+    base = service.endpoint
+    service.answers({"value": [FILE], "nextLink": f"{base}/files?skip=1&identifier=someone"})
+    service.answers({"value": [{**FILE, "name": "b.csv"}], "nextLink": "files?skip=2"})
+    service.answers({"value": []})
+    assert [file.name for file in session.list_files()] == ["a.csv", "b.csv"]
+    assert [seen.query.get("skip") for seen in service.seen] == [None, "1", "2"]
+    assert {seen.query["identifier"] for seen in service.seen} == {identifier}
+    assert {seen.query["api-version"] for seen in service.seen} == {CURRENT}
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://evil.example/files", "//evil.example/files", "/other/files", "../x/files", "http:/x"],
+)
+def test_a_page_elsewhere_is_not_followed(service, session, link) -> None:
+    service.answers({"value": [], "nextLink": link})
+    with pytest.raises(errors.UnexpectedAnswerError, match="points to another address"):
+        session.list_files()
+    assert len(service.seen) == 1
+
+
+def test_pages_in_a_circle_end(service, session) -> None:
+    for _ in range(3):
+        service.answers({"value": [], "nextLink": "files?skip=1"})
+    with pytest.raises(errors.UnexpectedAnswerError, match="pages without end"):
+        session.list_files()
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../../etc/passwd", "a/../../b", 7, None])
+def test_a_listed_name_that_leads_out_of_the_folder_is_refused(service, session, name) -> None:
+    service.answers({"value": [{**FILE, "name": name}]})
+    with pytest.raises(errors.UnexpectedAnswerError):
+        session.list_files()
+
+
+@pytest.mark.parametrize("size", [-1, "12", 1.5, True, []])
+def test_a_listed_size_that_is_none_is_refused(service, session, size) -> None:
+    service.answers({"value": [{**FILE, "sizeInBytes": size}]})
+    with pytest.raises(errors.UnexpectedAnswerError, match="no number of bytes"):
+        session.list_files()
+
+
+@pytest.mark.parametrize("when", [None, "", "yesterday", 7, "2025-13-45"])
+def test_an_odd_time_is_an_unknown_time(service, session, when) -> None:
+    service.answers({"value": [{**FILE, "lastModifiedAt": when}]})
+    assert session.list_files()[0].modified is None
+
+
+LEGACY_FILE = {
+    "$id": "2",
+    "properties": {
+        "$id": "3",
+        "filename": "folder/a.csv",
+        "size": 12,
+        "lastModifiedTime": "2024-05-06T07:08:09",
+    },
+}
+
+
+def test_a_legacy_listing_holds_all_and_is_asked_for_one_folder(service, legacy) -> None:
+    other = {"properties": {"filename": "b.csv", "size": 1}}
+    for folder, recursive, found in (
+        ("", False, ["b.csv"]),
+        ("", True, ["folder/a.csv", "b.csv"]),
+        ("folder", False, ["folder/a.csv"]),
+        ("fold", True, []),
+    ):
+        service.answers({"$id": "1", "value": [LEGACY_FILE, other]})
+        files = legacy.list_files(folder, recursive=recursive)
+        assert [file.path for file in files] == found
+        assert service.seen[-1].path == "files"
+
+
+def test_a_legacy_file_is_found_in_the_listing(service, legacy) -> None:
+    service.answers({"value": [LEGACY_FILE]})
+    assert legacy.file("folder/a.csv").modified == datetime.datetime(
+        2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC
+    )
+    service.answers({"value": [LEGACY_FILE]})
+    with pytest.raises(errors.RemoteFileNotFoundError, match="no file 'a.csv'"):
+        legacy.file("a.csv")
+
+
+def test_legacy_file_calls_name_the_path_in_the_address(service, legacy) -> None:
+    import io
+
+    service.answers({"$id": "1", "value": [LEGACY_FILE]})
+    assert legacy.upload(io.BytesIO(b"x"), "folder/a.csv").full_path == "/mnt/data/folder/a.csv"
+    assert b'name="file"; filename="folder/a.csv"' in service.seen[0].body
+    service.plays(b"x")
+    legacy.download("folder/a b#%.csv").close()
+    legacy.delete_file("folder/a.csv")
+    assert [(seen.method, seen.path) for seen in service.seen] == [
+        ("POST", "files/upload"),
+        ("GET", "files/content/folder/a b#%.csv"),
+        ("DELETE", "files/folder/a.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"), [(CURRENT, CURRENT), ("2025-02-02-preview",) * 2, (LEGACY, CURRENT)]
+)
+def test_session_calls_use_a_version_that_has_them(
+    service, open_pool, identifier, version, asked
+) -> None:
+    pool = open_pool(service.endpoint, api_version=version)
+    service.answers(
+        {
+            "identifier": identifier,
+            "createdAt": "2025-11-03T10:00:00Z",
+            "lastAccessedAt": "2025-11-03T10:01:00Z",
+            "expireAt": "2025-11-03T10:06:00Z",
+            "etag": "1",
+        }
+    )
+    info = pool.session(identifier).info()
+    assert identifier not in repr(info)
+    assert info.expires is not None
+    service.plays(b"", 204)
+    pool.session(identifier).delete()
+    assert {seen.query["api-version"] for seen in service.seen} == {asked}
+    assert [(seen.method, seen.path) for seen in service.seen] == [
+        ("GET", "session"),
+        ("DELETE", "session"),
+    ]
+
+
+def test_the_pool_s_sessions_are_listed_until_none_is_new(service, pool) -> None:
+    service.answers({"value": [{"identifier": "aaaa"}, {"identifier": "bbbb"}]})
+    service.answers({"value": [{"identifier": "cccc"}]})
+    service.answers({"value": [{"identifier": "aaaa"}]})
+    assert [info.identifier for info in pool.sessions()] == ["aaaa", "bbbb", "cccc"]
+    assert [seen.query.get("skip") for seen in service.seen] == [None, "2", "3"]
+    assert all("identifier" not in seen.query for seen in service.seen)
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        {"numpy": "1.26.4"},
+        ["numpy==1.26.4"],
+        [{"name": "numpy", "version": "1.26.4"}],
+    ],
+)
+def test_metadata_tells_packages_in_any_of_their_shapes(service, pool, packages) -> None:
+    service.answers({"runtimes": [{"language": "Python"}], "preInstalledPackages": packages})
+    metadata = pool.metadata()
+    assert metadata.packages == {"numpy": "1.26.4"}
+    assert metadata.runtimes[0]["language"] == "Python"
