@@ -27,15 +27,15 @@ class ProgressLine:
     def __init__(self, name: str, write: Callable[[str], None]) -> None:
         self._name = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
         self._write = write
-        self._drawn_at = 0
+        self._steps = 0
         self._length = 0
 
     def update(self, done: int, total: int) -> None:
         """Draw the line anew if it is worth it; `done` starts over in another attempt."""
         step = max(_SMALLEST_STEP, total // _WIDTH)
-        if abs(done - self._drawn_at) < step:
+        if done // step == self._steps:
             return
-        self._drawn_at = done
+        self._steps = done // step
         share = done / total
         bar = "=" * int(share * _WIDTH)
         self._draw(f"{self._name} [{bar:<{_WIDTH}}] {share:4.0%} of {readable_size(total)}")

@@ -1,0 +1,55 @@
+"""An embedded pool for the tests of commands that run."""
+
+import json
+import subprocess
+import sys
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from dynamic_sessions_kernel.pool import SessionPool
+
+VERSIONS = ["2024-02-02-preview", "2025-10-02-preview"]
+
+
+@contextmanager
+def embedded_pool():
+    """Start a pool and yield its process, address and token."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dynamic_sessions_kernel.localpool", "--sandbox", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            said = json.loads(process.stdout.readline())
+            yield process, said["endpoint"], said["token"]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def pool_address():
+    with embedded_pool() as (_, endpoint, token):
+        yield endpoint, token
+
+
+@pytest.fixture(params=VERSIONS)
+def session(request, pool_address):
+    endpoint, token = pool_address
+    with SessionPool(endpoint, token=token, api_version=request.param, attempts=1) as pool:
+        session = pool.session(uuid.uuid4().hex)
+        yield session
+        if request.param != VERSIONS[0]:
+            session.delete()
+
+
+@pytest.fixture
+def doomed_session():
+    """A session of a pool of its own, and the pool's process, which a test may end."""
+    with (
+        embedded_pool() as (process, endpoint, token),
+        SessionPool(endpoint, token=token, attempts=1) as pool,
+    ):
+        yield pool.session(uuid.uuid4().hex), process
