@@ -1,0 +1,225 @@
+"""One table: what becomes of each MIME type on its way to the notebook page.
+
+A bundle offers one output in several types, and a front end picks the one it likes best. So each
+type is judged by itself, as though it were the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynamic_sessions_kernel.outputs import (
+    html,
+    images,
+    markdown,
+    notices,
+    svg,
+    terminal,
+    tex,
+    viewers,
+)
+from dynamic_sessions_kernel.outputs.bokeh import EXEC, LOAD, Bokeh, escaped
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.outputs.notices import Notice
+
+PLAIN = "text/plain"
+HTML = "text/html"
+
+#: The longest text of one type; the browser would not live through more.
+MAX_TEXT = 64 * 1024 * 1024
+_MAX_TYPES = 40
+_MAX_SIDE = 20_000
+
+
+@dataclass(slots=True)
+class Bundle:
+    """An output on its way through the table.
+
+    Attributes:
+        data: by MIME type, as the session sent it.
+        metadata: likewise.
+        plain: its `text/plain`, made harmless.
+        bokeh: what is known of the session's Bokeh.
+        shown: what reaches the front end.
+        frames: HTML that stands in for types which act, offered if the bundle has no HTML.
+        notices: what the person should know about this output.
+    """
+
+    data: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    plain: str
+    bokeh: Bokeh
+    shown: dict[str, Any] = field(default_factory=dict)
+    frames: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+def passed(
+    data: Mapping[str, Any], metadata: Mapping[str, Any], bokeh: Bokeh
+) -> tuple[dict[str, Any], dict[str, Any], list[Notice]]:
+    """Return data and metadata of an output as the front end may have them, and notices."""
+    plain = terminal.harmless(_text(data.get(PLAIN)) or "")
+    bundle = Bundle(data, metadata, plain, bokeh)
+    for mime in list(data)[:_MAX_TYPES]:
+        _RULES.get(mime, _unknown)(str(mime), data[mime], bundle)
+    if bundle.frames:
+        bundle.shown.setdefault(HTML, bundle.frames[0])
+    if data:
+        bundle.shown.setdefault(PLAIN, plain or "<output>")
+    return bundle.shown, _metadata(metadata, bundle.shown), bundle.notices
+
+
+def _metadata(metadata: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep sizes and the fold of JSON; other keys make front ends act, or mean nothing to them."""
+    kept = {}
+    for mime in shown:
+        given = metadata.get(mime)
+        if not isinstance(given, dict):
+            continue
+        sizes = {key: given[key] for key in ("width", "height") if _size(given.get(key))}
+        if mime == "application/json" and isinstance(given.get("expanded"), bool):
+            sizes["expanded"] = given["expanded"]
+        if sizes and (mime.startswith("image/") or mime == "application/json"):
+            kept[mime] = sizes
+    return kept
+
+
+def _size(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _MAX_SIDE
+
+
+def _text(value: object) -> str | None:
+    """Return text that may come whole or as lines; None if it is neither, or too long."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        value = "".join(value)
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+
+
+Rule = Callable[[str, Any, Bundle], None]
+
+
+def _unknown(mime: str, _: Any, bundle: Bundle) -> None:
+    bundle.notices.append(notices.unknown_type(mime))
+
+
+def _silent(_mime: str, _value: Any, _bundle: Bundle) -> None:
+    """Leave out what only repeats another type of the same bundle."""
+
+
+def _textual(clean: Callable[[str], str]) -> Rule:
+    def rule(mime: str, value: Any, bundle: Bundle) -> None:
+        text = _text(value)
+        if text is None:
+            bundle.notices.append(notices.malformed(mime))
+        else:
+            bundle.shown[mime] = clean(text)
+
+    return rule
+
+
+def _image(mime: str, value: Any, bundle: Bundle) -> None:
+    data = images.checked(mime, _text(value))
+    if data is None:
+        bundle.notices.append(notices.malformed(mime))
+    else:
+        bundle.shown[mime] = data
+
+
+def _html(mime: str, value: Any, bundle: Bundle) -> None:
+    text = _text(value)
+    if text is None:
+        bundle.notices.append(notices.malformed(mime))
+        return
+    shown = html.shown(text, plain=bundle.plain)
+    bundle.shown[mime] = shown.html
+    if shown.remote:
+        bundle.notices.append(notices.REMOTE_IMAGES)
+
+
+def _svg(mime: str, value: Any, bundle: Bundle) -> None:
+    text = _text(value)
+    if text is None:
+        bundle.notices.append(notices.malformed(mime))
+        return
+    try:
+        bundle.shown[mime] = svg.drawing(text)
+    except svg.NotADrawingError:
+        bundle.frames.append(html.framed(text, plain=bundle.plain))
+
+
+def _javascript(mime: str, value: Any, bundle: Bundle) -> None:
+    text = _text(value)
+    if text is None:
+        bundle.notices.append(notices.malformed(mime))
+    elif LOAD in bundle.data:
+        # The library comes with each figure, not with the cell that asks for it.
+        bundle.bokeh.load(_text(bundle.data[LOAD]) or text)
+    elif EXEC in bundle.data:
+        bundle.frames.append(html.framed(bundle.bokeh.figure(text), plain=bundle.plain))
+    else:
+        page = f"<div></div><script>const element = document.querySelector('div');{escaped(text)}"
+        bundle.frames.append(html.framed(f"{page}</script>", plain=bundle.plain))
+
+
+def _json(mime: str, value: Any, bundle: Bundle) -> None:
+    if viewers.bounded(value):
+        bundle.shown[mime] = value
+    else:
+        bundle.notices.append(notices.malformed(mime))
+
+
+def _geojson(mime: str, value: Any, bundle: Bundle) -> None:
+    if isinstance(value, dict) and viewers.bounded(value):
+        bundle.shown[mime] = viewers.plain_geojson(value)
+    else:
+        bundle.notices.append(notices.malformed(mime))
+
+
+def _plotly(mime: str, value: Any, bundle: Bundle) -> None:
+    if not viewers.bounded(value):
+        bundle.notices.append(notices.malformed(mime))
+        return
+    if viewers.plain_plotly(value):
+        bundle.shown[mime] = value
+    bundle.frames.append(html.framed(viewers.plotly_page(value), plain=bundle.plain))
+
+
+def _vega(mime: str, value: Any, bundle: Bundle) -> None:
+    if not viewers.bounded(value):
+        bundle.notices.append(notices.malformed(mime))
+        return
+    if viewers.plain_vega(value):
+        bundle.shown[mime] = value
+    bundle.frames.append(html.framed(viewers.vega_page(mime, value), plain=bundle.plain))
+
+
+def _widget(_mime: str, _value: Any, bundle: Bundle) -> None:
+    bundle.notices.append(notices.WIDGETS)
+
+
+_RULES: dict[str, Rule] = {
+    PLAIN: _textual(terminal.harmless),
+    HTML: _html,
+    "text/markdown": _textual(markdown.harmless),
+    "text/latex": _textual(tex.harmless),
+    "image/png": _image,
+    "image/jpeg": _image,
+    "image/gif": _image,
+    "image/webp": _image,
+    "application/pdf": _image,
+    "image/svg+xml": _svg,
+    "application/json": _json,
+    "application/javascript": _javascript,
+    "text/javascript": _javascript,
+    "application/geo+json": _geojson,
+    "application/vnd.plotly.v1+json": _plotly,
+    **{f"application/vnd.vega.v{major}+json": _vega for major in (5, 6)},
+    **{f"application/vnd.vegalite.v{major}+json": _vega for major in (3, 4, 5, 6)},
+    "application/vnd.jupyter.widget-view+json": _widget,
+    "application/vnd.jupyter.widget-state+json": _widget,
+    LOAD: _silent,
+    EXEC: _silent,
+}

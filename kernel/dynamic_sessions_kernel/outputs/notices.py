@@ -1,0 +1,53 @@
+"""What the person is told when something of an output does not reach the page as it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynamic_sessions_kernel.outputs import terminal
+
+_LIFT = "Outputs are isolated from this page; `%session trust` lifts that for this session."
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to say, once in the life of a session.
+
+    Attributes:
+        key: what tells it from others.
+        text: one or two sentences without a line break at the end.
+    """
+
+    key: str
+    text: str
+
+
+WIDGETS = Notice(
+    "widgets",
+    "Widgets and other live connections between this page and the session wait: they act on the"
+    " page. `%session trust` lets them through; then run the cell again.",
+)
+REMOTE_IMAGES = Notice(
+    "remote-images",
+    "Images that an output would load from another address were left out. " + _LIFT,
+)
+COMMANDS = Notice(
+    "commands",
+    "The session wrote a command of this kernel into a cell; it was made a comment, since only"
+    " the person may give those.",
+)
+
+
+def unknown_type(mime: str) -> Notice:
+    """Say that an output is of a type that nothing is known of."""
+    name = terminal.harmless(mime[:100]).strip()
+    return Notice(f"type:{name}", f"An output of type {name} was left out. {_LIFT}")
+
+
+def malformed(mime: str) -> Notice:
+    """Say that an output is not what its type says, or is too large."""
+    name = terminal.harmless(mime[:100]).strip()
+    return Notice(
+        f"malformed:{name}",
+        f"An output of type {name} was left out: it is too large, or not what its type says.",
+    )

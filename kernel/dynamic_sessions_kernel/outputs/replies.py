@@ -1,0 +1,218 @@
+"""Replies pass like outputs: front ends render some of them as trusted, and act on others.
+
+JupyterLab draws the debugger's rich variables, inspections, user expressions and pager data with
+its trusted renderers, and a payload may put text into a cell.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dynamic_sessions_kernel.outputs import mime, notices, terminal, viewers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from dynamic_sessions_kernel.outputs.bokeh import Bokeh
+    from dynamic_sessions_kernel.outputs.notices import Notice
+    from dynamic_sessions_kernel.runtimes.base import Content
+
+_MAX_TEXT = 1024 * 1024
+_MAX_ITEMS = 10_000
+
+
+class Replies:
+    """The rules for replies.
+
+    Args:
+        bokeh: what is known of the session's Bokeh.
+        commands: names of this kernel's commands, which no text from a session may hold unseen.
+    """
+
+    def __init__(self, bokeh: Bokeh, commands: Collection[str]) -> None:
+        self._bokeh = bokeh
+        names = "|".join(map(re.escape, commands))
+        self._command = re.compile(rf"%{{1,2}}(?=(?:{names})(?!\w))") if names else None
+        self._rules: dict[str, Callable[[Content, list[Notice]], Content]] = {
+            "execute_reply": self._execute,
+            "inspect_reply": self._inspect,
+            "complete_reply": _complete,
+            "history_reply": _history,
+            "is_complete_reply": _is_complete,
+            "comm_info_reply": _comm_info,
+            "debug_reply": self._debug,
+        }
+
+    def passed(self, msg_type: str, content: Any) -> tuple[Content, list[Notice]]:
+        """Return a reply's content as the front end may have it, and notices."""
+        rule = self._rules.get(msg_type)
+        if rule is None or not isinstance(content, dict):
+            return _error("Error", f"The session sent a {msg_type} that was not let through."), []
+        said: list[Notice] = []
+        if msg_type != "debug_reply" and content.get("status", "ok") != "ok":
+            return _failed(content), said
+        return rule(content, said), said
+
+    def _bundle(self, holder: Mapping[str, Any], said: list[Notice]) -> Content:
+        data, metadata = holder.get("data"), holder.get("metadata")
+        shown, kept, more = mime.passed(
+            data if isinstance(data, dict) else {},
+            metadata if isinstance(metadata, dict) else {},
+            self._bokeh,
+        )
+        said.extend(more)
+        return {"data": shown, "metadata": kept}
+
+    def _execute(self, content: Content, said: list[Notice]) -> Content:
+        expressions = content.get("user_expressions")
+        payload = content.get("payload")
+        return {
+            "status": "ok",
+            "execution_count": _count(content.get("execution_count")),
+            "user_expressions": {
+                _line(name): self._expression(value, said)
+                for name, value in _items(expressions)
+                if isinstance(value, dict)
+            },
+            "payload": [
+                kept
+                for entry in (payload if isinstance(payload, list) else [])[:_MAX_ITEMS]
+                if isinstance(entry, dict) and (kept := self._payload(entry, said)) is not None
+            ],
+        }
+
+    def _expression(self, value: Mapping[str, Any], said: list[Notice]) -> Content:
+        if value.get("status") == "ok":
+            return {"status": "ok", **self._bundle(value, said)}
+        return _failed(value)
+
+    def _payload(self, entry: Mapping[str, Any], said: list[Notice]) -> Content | None:
+        """Keep the pager's plain text and proposed input; nothing may quit or open an editor."""
+        source = entry.get("source")
+        if source == "page":
+            data = entry.get("data")
+            text = data.get("text/plain") if isinstance(data, dict) else None
+            return {
+                "source": "page",
+                "data": {"text/plain": _string(text)},
+                "start": _count(entry.get("start")) or 0,
+            }
+        if source == "set_next_input":
+            text = _string(entry.get("text"))
+            if self._command and self._command.search(text):
+                text = self._command.sub(r"# \g<0>", text)
+                said.append(notices.COMMANDS)
+            return {
+                "source": "set_next_input",
+                "text": text,
+                "replace": entry.get("replace") is True,
+            }
+        return None
+
+    def _inspect(self, content: Content, said: list[Notice]) -> Content:
+        return {
+            "status": "ok",
+            "found": content.get("found") is True,
+            **self._bundle(content, said),
+        }
+
+    def _debug(self, content: Content, said: list[Notice]) -> Content:
+        if not viewers.bounded(content):
+            return {"type": "response", "success": False, "body": {}}
+        body = content.get("body")
+        if content.get("command") == "richInspectVariables" or (
+            isinstance(body, dict) and "data" in body
+        ):
+            holder = body if isinstance(body, dict) else {}
+            return {**content, "body": self._bundle(holder, said)}
+        return content
+
+
+def _complete(content: Content, _: list[Notice]) -> Content:
+    matches = content.get("matches")
+    metadata = content.get("metadata")
+    types = metadata.get("_jupyter_types_experimental") if isinstance(metadata, dict) else None
+    kept: Content = {
+        "status": "ok",
+        "matches": [_line(match) for match in _strings(matches)],
+        "cursor_start": _count(content.get("cursor_start")) or 0,
+        "cursor_end": _count(content.get("cursor_end")) or 0,
+        "metadata": {},
+    }
+    if isinstance(types, list):
+        kept["metadata"]["_jupyter_types_experimental"] = [
+            {
+                key: _line(value) if isinstance(value, str) else value
+                for key, value in entry.items()
+                if key in {"start", "end", "text", "type", "signature"}
+                and isinstance(value, (str, int))
+            }
+            for entry in types[:_MAX_ITEMS]
+            if isinstance(entry, dict)
+        ]
+    return kept
+
+
+def _history(content: Content, _: list[Notice]) -> Content:
+    """Keep (session, line, input), where input may be a pair of input and output."""
+    kept = []
+    entries = content.get("history")
+    for entry in (entries if isinstance(entries, list) else [])[:_MAX_ITEMS]:
+        if not isinstance(entry, (list, tuple)) or len(entry) != 3:  # noqa: PLR2004 - see above
+            continue
+        session, line, text = entry
+        if isinstance(text, (list, tuple)):
+            source: Any = [_string(part) if part is not None else None for part in text[:2]]
+        else:
+            source = _string(text)
+        kept.append([_count(session) or 0, _count(line) or 0, source])
+    return {"status": "ok", "history": kept}
+
+
+def _is_complete(content: Content, _: list[Notice]) -> Content:
+    return {"status": "ok", "indent": _line(content.get("indent"))}
+
+
+def _comm_info(_content: Content, _: list[Notice]) -> Content:
+    return {"status": "ok", "comms": {}}
+
+
+def _failed(content: Mapping[str, Any]) -> Content:
+    status = content.get("status")
+    if status in {"incomplete", "complete", "invalid", "unknown"}:
+        return {"status": status, "indent": _line(content.get("indent"))}
+    failed = _error(_line(content.get("ename")), _string(content.get("evalue")))
+    failed["status"] = "abort" if status in {"abort", "aborted"} else "error"
+    failed["traceback"] = [_string(line) for line in _strings(content.get("traceback"))]
+    if "execution_count" in content:
+        failed["execution_count"] = _count(content["execution_count"])
+        failed["user_expressions"] = {}
+        failed["payload"] = []
+    return failed
+
+
+def _error(name: str, value: str) -> Content:
+    return {"status": "error", "ename": name, "evalue": value, "traceback": []}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _string(value: object) -> str:
+    return terminal.harmless(value[:_MAX_TEXT]) if isinstance(value, str) else ""
+
+
+def _line(value: object) -> str:
+    return _string(value)[:10_000]
+
+
+def _strings(value: object) -> list[str]:
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [item for item in value[:_MAX_ITEMS] if isinstance(item, str)]
+
+
+def _items(value: object) -> list[tuple[str, Any]]:
+    return list(value.items())[:_MAX_ITEMS] if isinstance(value, dict) else []

@@ -1,0 +1,149 @@
+"""Data that a front end's own viewer draws: plotly, Vega, GeoJSON.
+
+A viewer runs in the page and does what the data says, which can be to load an address, a style or
+an image. Data that plainly draws passes as data. Whatever else there is runs in a frame, with the
+same library from its public address; so does data for which a front end may have no viewer at all,
+since the library is installed in the session and not beside the front end.
+"""
+
+from __future__ import annotations
+
+import html as escapes
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PLOTLY = "https://cdn.plot.ly/plotly-3.1.0.min.js"
+_VEGA_MAJORS = {"3": "5", "4": "5", "5": "5", "6": "6"}
+
+_MAX_DEPTH = 100
+_MAX_HEIGHT = 8000
+_HEIGHT = 450
+
+
+def bounded(value: Any) -> bool:
+    """Whether JSON data is nested no deeper than viewers, which recurse, can follow."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return True
+    return False
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, list) else []
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every value in JSON data with the key it stands under; list items keep their list's key."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        key, node = waiting.pop()
+        yield key, node
+        if isinstance(node, dict):
+            waiting.extend((str(name), child) for name, child in node.items())
+        elif isinstance(node, list) and not (node and isinstance(node[0], (int, float))):
+            waiting.extend((key, child) for child in node)
+
+
+#: Keys whose text plotly loads, and the few texts that are names of its own.
+_LOADING_KEYS = (
+    "source style geojson url tiles sprite glyphs topojsonurl plotlyserverurl accesstoken"
+    " mapboxaccesstoken images locationssrc"
+)
+_PLOTLY_LOADS = frozenset(_LOADING_KEYS.split())
+_PLOTLY_NAMES = frozenset({"", "basic", "https://plot.ly"})
+_PLOTLY_CONFIG = frozenset({"plotlyServerURL", "responsive", "displayModeBar", "scrollZoom"})
+_STYLED_LABEL = re.compile(r"style|url\s*\(|\\", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*:)?//|\s*(?:javascript|data|vbscript):", re.IGNORECASE
+)
+
+
+def plain_plotly(figure: Any) -> bool:
+    """Whether a plotly figure loads nothing and styles nothing outside itself."""
+    if not isinstance(figure, dict) or not bounded(figure):
+        return False
+    config = figure.get("config") or {}
+    if not isinstance(config, dict) or not set(config) <= _PLOTLY_CONFIG:
+        return False
+    for key, value in _entries(figure):
+        if key.lower() == "images" and isinstance(value, list) and value:
+            return False
+        if not isinstance(value, str) or value in _PLOTLY_NAMES:
+            continue
+        if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value):
+            return False
+        if "<" in value and _STYLED_LABEL.search(value):
+            return False
+    return True
+
+
+def plotly_page(figure: Any) -> str:
+    """Return an HTML document that draws a plotly figure with the library's public copy."""
+    layout = figure.get("layout") if isinstance(figure, dict) else None
+    height = layout.get("height") if isinstance(layout, dict) else None
+    pixels = (
+        int(height) if isinstance(height, (int, float)) and 0 < height < _MAX_HEIGHT else _HEIGHT
+    )
+    return (
+        f'<div id="plot" style="height:{pixels}px"></div><script src="{_PLOTLY}"></script>'
+        f"<script>const figure = {_script(figure)};"
+        'Plotly.newPlot("plot", figure.data, figure.layout, {responsive: true})'
+        ".then(() => figure.frames && Plotly.addFrames('plot', figure.frames));</script>"
+    )
+
+
+# Any of these words can make Vega load something, and expressions can build its addresses; data
+# in which they occur by chance merely takes the other way.
+_VEGA_LOADS = re.compile(
+    r"url|href|cursor|image|usermeta|pivot|loader|://|\\u|\\\\|javascript:", re.IGNORECASE
+)
+
+
+def plain_vega(spec: Any) -> bool:
+    """Whether a Vega or Vega-Lite specification holds all its data and names no address."""
+    if not isinstance(spec, dict) or not bounded(spec):
+        return False
+    body = {key: value for key, value in spec.items() if key != "$schema"}
+    return _VEGA_LOADS.search(json.dumps(body, ensure_ascii=False)) is None
+
+
+def vega_page(mime: str, spec: Any) -> str:
+    """Return an HTML document that draws a specification with Vega's public copy."""
+    lite = "vegalite" in mime
+    major = re.search(r"\.v(\d)", mime)
+    version = major[1] if major else "5"
+    vega = _VEGA_MAJORS.get(version, "5") if lite else version
+    embed = "7" if vega == "6" else "6"
+    names = [f"vega@{vega}", *([f"vega-lite@{version}"] if lite else []), f"vega-embed@{embed}"]
+    loads = "".join(
+        f'<script src="https://cdn.jsdelivr.net/npm/{name}"></script>' for name in names
+    )
+    mode = "vega-lite" if lite else "vega"
+    return (
+        f'<div id="chart"></div>{loads}<script>vegaEmbed("#chart", {_script(spec)}, '
+        f'{{mode: "{mode}"}});</script>'
+    )
+
+
+def plain_geojson(data: Any) -> Any:
+    """Return GeoJSON with its texts escaped, which viewers put into pop-ups as HTML."""
+    if isinstance(data, str):
+        return escapes.escape(data)
+    if isinstance(data, list):
+        return [plain_geojson(item) for item in data]
+    if isinstance(data, dict):
+        return {escapes.escape(str(key)): plain_geojson(value) for key, value in data.items()}
+    return data
+
+
+def _script(value: Any) -> str:
+    """Write JSON that stands within a script element."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
