@@ -1,0 +1,66 @@
+"""README tells the truth: its code runs, and what it points to is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def pool() -> Iterator[dict[str, str]]:
+    """An embedded pool started by hand: its endpoint and token."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "dynamic_sessions_kernel.localpool"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def test_the_library_code_runs_and_prints_what_its_comments_say(
+    pool, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = PYTHON_BLOCKS
+    # README signs in to Azure; a pool of this machine has a token of its own.
+    code = block.replace("SessionPool(endpoint)", "SessionPool(endpoint, token=token)")
+    assert code != block
+    exec(compile(code, "README.md", "exec"), dict(pool))  # noqa: S102 - the code under test
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ["42"]
+    assert printed[2:4] == ["-1530", "image png"]
+    assert "/mnt/data/data.json" in printed[4]
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "copy.json").read_text()) == {"important_data": [1, 10, -1541]}
+
+
+def test_every_file_that_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_option_of_install_py_that_readme_names_exists() -> None:
+    help_text = subprocess.run(
+        [sys.executable, ROOT / "install.py", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    named = {
+        option
+        for line in re.findall(r"install\.py[^`\n]*", README)
+        for option in re.findall(r"--[a-z-]+", line)
+    }
+    assert named
+    assert [option for option in named if option not in help_text] == []
