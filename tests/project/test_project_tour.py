@@ -43,9 +43,8 @@ def test_the_tour_shows_its_outputs_a_figure_among_them(jupyter_home: Path, tmp_
     assert "ZeroDivisionError" in ended.stdout, "the error on purpose"
     assert ended.stdout.rstrip().endswith("The tour passed: every cell did what it should.")
     with Image.open(tmp_path / "figures" / "figure-1.png") as figure:
-        figure.load()
         assert figure.format == "PNG"
-        assert len(figure.convert("L").histogram()) > 1
+        assert figure.convert("L").getextrema() == (0, 255), "axes on white"
 
 
 def test_a_kernel_that_does_not_start_is_said_to_fail(jupyter_home: Path, tmp_path: Path) -> None:
