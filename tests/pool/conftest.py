@@ -6,7 +6,7 @@ It exists for what the embedded pool cannot produce: empty 401s, redirects, cut 
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import logging
@@ -188,7 +188,7 @@ class Authority:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     folder = tmp_path_factory.mktemp("authority")
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
 
     def certificate(name: str, key: Any, issuer: str, signer: Any, *extensions: Any) -> bytes:
         builder = x509.CertificateBuilder(
@@ -196,8 +196,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
             x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
             key.public_key(),
             x509.random_serial_number(),
-            now - datetime.timedelta(hours=1),
-            now + datetime.timedelta(days=1),
+            now - dt.timedelta(hours=1),
+            now + dt.timedelta(days=1),
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
@@ -268,6 +268,11 @@ def pool(service: Service, open_pool: Callable[..., SessionPool]) -> SessionPool
 @pytest.fixture
 def session(pool: SessionPool) -> Any:
     return pool.session(IDENTIFIER)
+
+
+@pytest.fixture
+def make_play() -> type[Play]:
+    return Play
 
 
 @pytest.fixture

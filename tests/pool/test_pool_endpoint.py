@@ -69,7 +69,7 @@ def test_plain_http_is_for_this_machine_alone(endpoint: str) -> None:
         "https://user:word@westus2.dynamicsessions.io/p",
         "https://evil.example#.dynamicsessions.io/p",
         "https://evil.example?.dynamicsessions.io/p",
-        "https://evil.example／.dynamicsessions.io/p",
+        "https://evil.example\uff0f.dynamicsessions.io/p",
         "https://westus2.dynamicsessions.io:99999/p",
         "https://westus2.dynamicsessions.io/p?identifier=x",
         "https://westus2.dynamicsessions.io/p\r\nX: y",

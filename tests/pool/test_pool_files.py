@@ -193,7 +193,7 @@ def test_a_file_that_shrinks_meanwhile_is_no_success(service, session, tmp_path)
 
 def test_an_error_of_the_local_disk_is_not_taken_for_the_network_s(session) -> None:
     class Broken(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
+        def read(self, _size: int | None = -1) -> bytes:
             raise OSError(errno.EIO, "input/output error")
 
     with pytest.raises(OSError, match="input/output error"):

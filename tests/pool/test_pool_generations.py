@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -222,7 +222,7 @@ def test_a_current_listing_gives_files_and_folders(service, session) -> None:
     first, second = session.list_files("/mnt/data/folder")
     assert service.seen[0].query["path"] == "folder"
     assert (first.full_path, first.size) == ("/mnt/data/folder/a.csv", 12)
-    assert first.modified == datetime.datetime(2025, 11, 3, 10, 20, 30, 123456, tzinfo=datetime.UTC)
+    assert first.modified == dt.datetime(2025, 11, 3, 10, 20, 30, 123456, tzinfo=dt.UTC)
     assert (second.path, second.is_directory, second.size) == ("folder/sub", True, 0)
 
 
@@ -323,11 +323,9 @@ def test_a_legacy_listing_holds_all_and_is_asked_for_one_folder(service, legacy)
 
 def test_a_legacy_file_is_found_in_the_listing(service, legacy) -> None:
     service.answers({"value": [LEGACY_FILE]})
-    assert legacy.file("folder/a.csv").modified == datetime.datetime(
-        2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC
-    )
+    assert legacy.file("folder/a.csv").modified == dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
     service.answers({"value": [LEGACY_FILE]})
-    with pytest.raises(errors.RemoteFileNotFoundError, match="no file 'a.csv'"):
+    with pytest.raises(errors.RemoteFileNotFoundError, match=r"no file 'a\.csv'"):
         legacy.file("a.csv")
 
 

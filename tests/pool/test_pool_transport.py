@@ -364,7 +364,7 @@ def test_the_ca_bundle_of_the_environment_holds_for_this_machine_too(
 
 def test_a_ca_bundle_that_does_not_exist_is_a_setting_to_correct(monkeypatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-    with pytest.raises(errors.SettingsError, match="/nowhere/ca.pem"):
+    with pytest.raises(errors.SettingsError, match=r"/nowhere/ca\.pem"):
         SessionPool("https://test.dynamicsessions.io/pool", "none")
 
 

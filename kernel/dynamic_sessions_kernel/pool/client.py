@@ -152,3 +152,4 @@ class SessionPool:
     def close(self) -> None:
         """Close the connections; the sessions live on. Repeatable."""
         self._transport.close()
+        self._sign_in.close()

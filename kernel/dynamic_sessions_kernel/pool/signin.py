@@ -89,6 +89,7 @@ class SignIn:
         self._token: _Token | None = None
         self._pending: Future[_Token] | None = None
         self._next_renewal = 0.0
+        self._made: TokenCredential | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -125,6 +126,13 @@ class SignIn:
                 self._token = None
         return self.token()
 
+    def close(self) -> None:
+        """Close the credential if it was made here. Repeatable."""
+        with self._lock:
+            made, self._made = self._made, None
+        if made is not None and hasattr(made, "close"):
+            made.close()
+
     def _ask(self) -> Future[_Token]:
         if self._pending is None:
             self._pending = Future()
@@ -143,12 +151,19 @@ class SignIn:
                 "again: a sign-in that ends later still counts."
             ) from None
 
+    def _get_credential(self) -> TokenCredential:
+        """Return the credential that was given, or make the one that a word names."""
+        if not isinstance(self._credential, str):
+            assert self._credential is not None  # noqa: S101 - `token` asks for none without one
+            return self._credential
+        if self._made is None:
+            self._made = _KINDS[self._credential](self._options, self._prompt)
+        return self._made
+
     def _fetch(self, pending: Future[_Token]) -> None:
         token, failure = None, None
         try:
-            if isinstance(self._credential, str):
-                self._credential = _KINDS[self._credential](self._options, self._prompt)
-            given = self._credential.get_token(SCOPE)  # type: ignore[union-attr]  # see renewable
+            given = self._get_credential().get_token(SCOPE)
             token = _Token(given.token, float(given.expires_on))
         except Exception as error:  # noqa: BLE001 - credentials are pluggable and raise what they like
             failure = _explain(error)
