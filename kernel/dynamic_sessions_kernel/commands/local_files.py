@@ -88,7 +88,7 @@ def find_files(words: list[str], folder: Path, cancelled: Cancelled) -> list[Loc
         for path in _paths(word, folder, cancelled):
             file = _checked(path, word)
             other = files.setdefault(file.name, file)
-            if not other.path.samefile(file.path):
+            if not _same(other.path, path):
                 raise CommandError(
                     f"{printable(str(other.path))} and {printable(str(path))} would both be "
                     f"{printable(file.name)} in the session. Upload one, rename it there, then "
@@ -134,11 +134,7 @@ def _paths(word: str, folder: Path, cancelled: Cancelled) -> Iterator[Path]:
     if os.path.lexists(path) or not _GLOB.intersection(typed):
         yield path
         return
-    matches = []
-    for match in islice(_matches(typed, folder), MAX_FILES + 1):
-        if cancelled():
-            raise CommandInterruptedError("Interrupted while looking for files. Nothing was sent.")
-        matches.append(match)
+    matches = list(islice(_matches(typed, folder, cancelled), MAX_FILES + 1))
     if not matches:
         raise CommandError(
             f"{printable(word)} matches no file in {printable(str(folder))}.{_hint(word)} "
@@ -147,9 +143,11 @@ def _paths(word: str, folder: Path, cancelled: Cancelled) -> Iterator[Path]:
     yield from sorted(matches)
 
 
-def _matches(pattern: str, folder: Path) -> Iterator[Path]:
+def _matches(pattern: str, folder: Path, cancelled: Cancelled) -> Iterator[Path]:
     # pathlib's glob matches hidden files, too, which a shell does not.
     for match in glob.iglob(pattern, root_dir=folder, recursive=True):  # noqa: PTH207
+        if cancelled():
+            raise CommandInterruptedError("Interrupted while looking for files. Nothing was sent.")
         path = folder / match
         if path.is_file():
             yield path
@@ -168,6 +166,13 @@ def _checked(path: Path, word: str) -> LocalFile:
     except DynamicSessionsError as error:
         raise CommandError(f"{error} Nothing was sent.") from None
     return LocalFile(path, name)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them vanished just now
 
 
 def _check_kind(path: Path, mode: int) -> None:

@@ -11,6 +11,7 @@ stand. So strings, comments, continued lines and other magics are what they are 
 from __future__ import annotations
 
 import ast
+import io
 import re
 import warnings
 from dataclasses import dataclass
@@ -98,12 +99,14 @@ def read(cell: str, names: Collection[str]) -> Reading:
     Raises:
         SyntaxError, RuntimeError: IPython cannot transform the cell.
     """
-    lines = (cell if cell.endswith("\n") else cell + "\n").splitlines(keepends=True)
+    lines = _lines(cell)
     cleaners = cast(
         "list[Callable[[list[str]], list[str]]]", TransformerManager().cleanup_transforms
     )
     for clean in cleaners:
         lines = clean(lines)
+    # IPython's own lines also end at characters where Python's do not.
+    lines = _lines("".join(lines))
     finder = _Finder(names, cell)
     source = list(lines)
     if lines and _CELL_MAGIC.match(lines[0]):
@@ -153,6 +156,14 @@ def _place(found: Found, statement: ast.stmt | None) -> Placed:
         )
     assigns = not isinstance(statement, ast.Expr)
     return Placed(found, statement.lineno - 1, found.end, assigns)
+
+
+def _lines(text: str) -> list[str]:
+    """Split a text where Python does, every line ending in a newline."""
+    lines = list(io.StringIO(text, newline=None))
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    return lines
 
 
 class _Finder:
