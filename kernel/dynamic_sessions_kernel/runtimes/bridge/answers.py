@@ -152,6 +152,4 @@ def _checked(head: dict[str, Any], data: bytes, length: int) -> Answer:
             raise EnvelopeError(f"an answer without a sound {name}")
         numbers.append(number)
     ack, start, end, life, count = numbers
-    return Answer(
-        boot, ack, start, end, life, count, bool(flags[0]), bool(flags[1]), data, length
-    )
+    return Answer(boot, ack, start, end, life, count, bool(flags[0]), bool(flags[1]), data, length)

@@ -44,8 +44,9 @@ _STARTING = (
 
 
 def relay_folder(identifier: str) -> str:
-    """Name the relay's folder: short, since the address of a unix socket must be, and telling
-    nothing of the session's identifier.
+    """Name the relay's folder.
+
+    It is short, since the address of a unix socket must be, and tells nothing of the identifier.
     """
     digest = hashlib.sha256(b"dynamic-sessions-relay:" + identifier.encode())
     return "/tmp/.dsk-" + digest.hexdigest()[:16]  # noqa: S108 - in the session, and private

@@ -125,7 +125,7 @@ def load_object(data: bytes, *, depth: int = 100) -> dict[str, Any]:
         EnvelopeError: not JSON, not an object, nested deeper, or text that is not Unicode.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
+        value: Any = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         raise EnvelopeError("content that is not JSON") from None
     if not isinstance(value, dict):
@@ -133,7 +133,7 @@ def load_object(data: bytes, *, depth: int = 100) -> dict[str, Any]:
     if data.count(b"{") + data.count(b"[") > depth:
         _check_depth(value, depth)
     if b"\\u" in data:
-        value = _without_surrogates(value)
+        return dict(_without_surrogates(value))
     return value
 
 

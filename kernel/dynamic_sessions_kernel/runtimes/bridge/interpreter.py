@@ -9,6 +9,7 @@ This module runs in the session: standard library and pyzmq, Python 3.10, ipyker
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -45,18 +46,19 @@ class Interpreter:
         self.life = life
         self.ready = False
         self.paused = False
+        self._warm = False
         self._key = secrets.token_hex(16)
-        self._base = os.path.join(folder, f"k{life}")
+        self._base = str(Path(folder, f"k{life}"))
         self._launched = time.monotonic()
         self._oom_kills = _oom_kills()
-        self._process = self._launch(folder, cwd)
+        self._process = self._launch(cwd)
         self._context = zmq.Context()
         self.sockets = {name: self._connect(name) for name in _CHANNELS}
         self._held: list[tuple[str, list[bytes]]] = []
         self._probes = 0
         self._probed = 0.0
 
-    def _launch(self, folder: str, cwd: str) -> subprocess.Popen[bytes]:
+    def _launch(self, cwd: str) -> subprocess.Popen[bytes]:
         connection: dict[str, Any] = {f"{k}_port": n for k, n in _CHANNELS.items()}
         connection.update(transport="ipc", ip=self._base, hb_port=5, key=self._key)
         connection.update(signature_scheme="hmac-sha256", kernel_name="python3")
@@ -64,10 +66,12 @@ class Interpreter:
         file.write_text(json.dumps(connection))
         env = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")}
         env["JPY_PARENT_PID"] = str(os.getpid())
-        launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
-        with open(self._base + ".err", "wb") as errors:
-            return subprocess.Popen(
-                [sys.executable, launcher, "-f", str(file)],
+        launcher = Path(__file__).with_name("launcher.py")
+        # As ipykernel's own kernelspec does; debugpy complains of frozen modules otherwise.
+        options = ["-Xfrozen_modules=off"] if sys.version_info >= (3, 11) else []
+        with Path(self._base + ".err").open("wb") as errors:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, *options, str(launcher), "-f", str(file)],
                 cwd=cwd,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -108,7 +112,7 @@ class Interpreter:
             "msg_type": msg_type,
             "username": "",
             "session": "relay",
-            "date": datetime.now(timezone.utc).isoformat(),
+            "date": datetime.now(timezone.utc).isoformat(),  # noqa: UP017 - Python 3.10
             "version": "5.3",
         }
         signed = [json.dumps(header).encode(), b"{}", *body[:2]]
@@ -152,9 +156,16 @@ class Interpreter:
             self.sockets[channel].send_multipart(message)
         self._held.clear()
 
+    def warm_up(self) -> None:
+        """Have completion load what it needs, which takes it seconds while a cell runs."""
+        if not self._warm:
+            self._warm = True
+            content = json.dumps({"code": "imp", "cursor_pos": 3}).encode()
+            self.send("control", "complete_request", f"{_PROBE}warm", [b"{}", content])
+
     @staticmethod
     def is_probe(parent: str) -> bool:
-        """Whether a message answers `probe`, and so is nobody's business."""
+        """Whether a message answers one of the relay's own, and so is nobody's business."""
         return parent.startswith(_PROBE)
 
     def interrupt(self) -> None:
@@ -175,7 +186,7 @@ class Interpreter:
             self.paused = False
 
     def death(self) -> dict[str, Any] | None:
-        """What is known of the process's end; None while it lives."""
+        """Tell what is known of the process's end; None while it lives."""
         status = self._process.poll()
         if status is None:
             return None
@@ -196,10 +207,8 @@ class Interpreter:
 
     def end(self) -> None:
         """Kill the process and what it started; leave no file."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         self._context.destroy(linger=0)
         for suffix in (".json", ".err", *(f"-{n}" for n in range(1, 6))):

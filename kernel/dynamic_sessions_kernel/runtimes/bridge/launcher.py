@@ -9,6 +9,7 @@ Runs in the session as a program of its own: ipykernel 6 or 7, Python 3.10.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 #: The key of an execute_request's metadata that holds the whole cell when its code is a part.
 WHOLE_CELL = "dynamic_sessions_cell"
@@ -19,23 +20,25 @@ def main() -> None:
     sys.path.pop(0)  # the folder of this file: IPython puts the working directory first
     from ipykernel.kernelapp import IPKernelApp
 
-    class App(IPKernelApp):  # type: ignore[misc]  # ipykernel has no types
-        def init_iopub(self, context):  # type: ignore[no-untyped-def]
+    application: Any = IPKernelApp
+
+    class App(application):  # type: ignore[misc]  # ipykernel has no types
+        def init_iopub(self, context: Any) -> None:
             context.sndhwm = 0
             super().init_iopub(context)
 
-    App.__name__ = IPKernelApp.__name__
+    App.__name__ = application.__name__
     app = App.instance()
     app.initialize()
     _store_whole_cells(app.kernel)
     app.start()
 
 
-def _store_whole_cells(kernel):  # type: ignore[no-untyped-def]
+def _store_whole_cells(kernel: Any) -> None:
     history = kernel.shell.history_manager
     store = history.store_inputs
 
-    def store_inputs(line_num, source, source_raw=None):  # type: ignore[no-untyped-def]
+    def store_inputs(line_num: int, source: str, source_raw: str | None = None) -> None:
         metadata = (kernel.get_parent("shell") or {}).get("metadata", {})
         whole = metadata.pop(WHOLE_CELL, None)
         if whole is not None:

@@ -62,7 +62,8 @@ class Execute(Protocol):
 
     def __call__(
         self, code: str, *, timeout: float, read_timeout: float, attempts: int
-    ) -> ExecutionResult: ...
+    ) -> ExecutionResult:
+        """Run code once; raise where it is unknown whether it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Link:
         self._hold = FIRST_HOLD
         self._more = False
         self._over = False
+        self.was_open = False
         self._active = time.monotonic()
         self._exchanged = 0.0
         self.opened: Future[Answer] = Future()
@@ -141,6 +143,15 @@ class Link:
         """Start the pump; the future holds the relay's first answer, or why there is none."""
         self._thread.start()
         return self.opened
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the relay has answered and the connection is not over."""
+        return self.was_open and not self._over
+
+    def refuse(self, reason: DynamicSessionsError) -> None:
+        """End a connection that is not open yet, for a reason that the relay gave."""
+        self._fail(reason)
 
     def post(self, head: dict[str, Any], body: Sequence[bytes] = ()) -> None:
         """Hand over a message for the relay.
@@ -156,7 +167,7 @@ class Link:
 
     def give_up(self) -> None:
         """End the trying, if an exchange is being tried again, and fail what waits for it."""
-        if self._trouble.lasts:
+        if self._trouble.lasts or not self.was_open:
             self._fail(
                 AnswerLostError(
                     "Interrupted while the session could not be reached. What runs there is "
@@ -178,13 +189,13 @@ class Link:
                 self._exchange()
             except DynamicSessionsError as error:
                 self._fail(error)
-            except Exception as error:  # a defect of ours must end the cell, not only this thread
+            except Exception as error:  # noqa: BLE001 - a defect of ours must end the cell, not only this thread
                 _log.exception("the bridge's pump failed")
                 self.close()
                 self._fail(SessionLostError(f"The connection failed: {error!r}"))
 
     def _fail(self, error: DynamicSessionsError) -> None:
-        if isinstance(error, _FINAL) or not self.opened.done():
+        if isinstance(error, _FINAL) or not self.was_open:
             self.close()
         with contextlib.suppress(InvalidStateError):
             self.opened.set_exception(error)
@@ -305,6 +316,7 @@ class Link:
             self._listener.received(Received(head, body))
         if self._hello and answer.ready:
             self._hello = ""
+            self.was_open = True
             with contextlib.suppress(InvalidStateError):
                 self.opened.set_result(answer)
 

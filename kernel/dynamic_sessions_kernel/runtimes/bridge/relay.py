@@ -9,11 +9,13 @@ This module runs in the session: standard library and pyzmq, Python 3.10.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import math
 import secrets
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -65,21 +67,21 @@ class Relay:
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)
-        path = os.path.join(self._folder, "s")
-        if os.path.exists(path):
-            os.unlink(path)
-        listener.bind(path + "-")
-        os.chmod(path + "-", 0o600)
+        path = Path(self._folder, "s")
+        early = path.with_name("s-")
+        early.unlink(missing_ok=True)
+        listener.bind(str(early))
+        early.chmod(0o600)
         listener.listen(16)
         listener.setblocking(False)
-        os.rename(path + "-", path)  # whoever finds it finds it listening
+        early.replace(path)  # whoever finds it finds it listening
         self._poller.register(listener, zmq.POLLIN)
         return listener
 
     def run(self) -> None:
         """Serve until the session's folders are gone."""
         try:
-            while os.path.isdir(self._folder) and os.path.isdir(self._cwd):
+            while Path(self._folder).is_dir() and Path(self._cwd).is_dir():
                 self._turn()
         finally:
             self._stop_interpreter()
@@ -90,7 +92,7 @@ class Relay:
             timeout = min(timeout, max(0.0, self._waiter.due - time.monotonic()))
         if self._interpreter is not None and not self._interpreter.ready:
             timeout = min(timeout, 0.02)
-        for source, _ in self._poller.poll(timeout * 1000):
+        for source, _ in self._poller.poll(math.ceil(timeout * 1000)):
             if source == self._listener.fileno():
                 self._accept()
             elif source in self._callers:
@@ -183,10 +185,8 @@ class Relay:
 
     def _send(self, caller: _Caller, text: str) -> None:
         caller.connection.settimeout(_SEND_LIMIT)
-        try:
+        with contextlib.suppress(OSError):  # it is sent again when it is asked for again
             caller.connection.sendall(text.encode("ascii"))
-        except OSError:
-            pass  # it is sent again when it is asked for again
         self._drop(caller)
 
     # -- the link's messages ---------------------------------------------------------------
@@ -202,17 +202,16 @@ class Relay:
             return
         if head["life"] != self._life:
             return  # meant for an ipykernel that is gone, which the link is being told
-        if self._interpreter is None:
-            self._start_interpreter()
-        assert self._interpreter is not None
+        interpreter = self._interpreter or self._start_interpreter()
         if msg_type == "execute_request":
             self._executing[head["id"]] = set()
-        self._interpreter.send(channel, msg_type, head["id"], message[1:])
+        interpreter.send(channel, msg_type, head["id"], message[1:])
 
-    def _start_interpreter(self) -> None:
+    def _start_interpreter(self) -> Interpreter:
         self._interpreter = Interpreter(self._folder, self._life, self._cwd)
         for socket_ in self._interpreter.sockets.values():
             self._poller.register(socket_, zmq.POLLIN)
+        return self._interpreter
 
     def _stop_interpreter(self) -> None:
         if self._interpreter is not None:
@@ -257,7 +256,9 @@ class Relay:
         self._stop_interpreter()
         self._tell("died", {"life": self._life, **death})
 
-    def _forward(self, channel: str, header: dict[str, Any], parent: str, body: list[bytes]) -> None:
+    def _forward(
+        self, channel: str, header: dict[str, Any], parent: str, body: list[bytes]
+    ) -> None:
         msg_type = header["msg_type"]
         if Interpreter.is_probe(parent):
             return
@@ -277,7 +278,7 @@ class Relay:
     def _ends_execution(self, msg_type: str, parent: str, body: list[bytes]) -> bool:
         if msg_type != "status" or parent not in self._executing:
             return False
-        return json.loads(body[1]).get("execution_state") == "idle"
+        return bool(json.loads(body[1]).get("execution_state") == "idle")
 
     def _completed(self, msg_type: str, parent: str) -> None:
         seen = self._executing.setdefault(parent, set())
@@ -285,6 +286,8 @@ class Relay:
         if len(seen) == 2:  # noqa: PLR2004 - the reply and the idle status, which may change places
             del self._executing[parent]
             self._hasten(0.0)
+            if self._interpreter is not None:
+                self._interpreter.warm_up()
         else:
             self._hasten(LINGER)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import linecache
-import os
 import socket
 import sys
 from typing import Any
@@ -24,7 +23,7 @@ def visit(text: str) -> str:
     """Hand an envelope to the relay and return its answer."""
     with contextlib.suppress(Exception):  # an unknown IPython keeps a copy, and still works
         forget_this_execution()
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    folder, _, _ = __file__.rpartition("/dsk/")
     try:
         return call(folder, text)
     except (FileNotFoundError, ConnectionError):
@@ -35,7 +34,7 @@ def call(folder: str, text: str) -> str:
     """Exchange envelopes with the relay."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
-        connection.connect(os.path.join(folder, "s"))
+        connection.connect(folder + "/s")
         connection.sendall(len(text).to_bytes(8, "big") + text.encode())
         parts = []
         while part := connection.recv(1 << 20):
@@ -53,7 +52,7 @@ def forget_this_execution() -> None:
     line = len(history.input_hist_raw) - 1
     if MARK in history.input_hist_raw[line]:
         forget_input(ip, history, line)
-    forget_output_later(ip, history, sys._getframe(2).f_code.co_filename)
+    forget_output_later(ip, history, sys._getframe(2).f_code.co_filename)  # noqa: SLF001 - nothing else tells it
 
 
 def forget_input(ip: Any, history: Any, line: int) -> None:
@@ -69,8 +68,10 @@ def forget_input(ip: Any, history: Any, line: int) -> None:
                 "DELETE FROM history WHERE session = ? AND line = ?",
                 (history.session_number, line),
             )
-    history._i00, history._i, history._ii = history._i, history._ii, history._iii
-    latest = {"_i": history._i, "_ii": history._ii, "_iii": history._iii}
+    before = [getattr(history, name) for name in ("_i", "_ii", "_iii")]
+    for name, value in zip(("_i00", "_i", "_ii"), before):  # noqa: B905 - of one length
+        setattr(history, name, value)
+    latest = {name: getattr(history, name) for name in ("_i", "_ii", "_iii")}
     for space in (ip.user_ns, ip.user_ns_hidden):
         space.update(latest)
         space.pop(f"_i{line}", None)
@@ -88,10 +89,10 @@ def forget_output_later(ip: Any, history: Any, file: str) -> None:
     def forget() -> None:
         ip.events.unregister("post_execute", forget)
         ip.last_execution_result = last
-        for name, value in zip(names, hooked):
+        for name, value in zip(names, hooked):  # noqa: B905 - of one length
             setattr(hook, name, value)
         added = set(outputs) - known
-        for space, value in zip(spaces, values):
+        for space, value in zip(spaces, values):  # noqa: B905
             space.update(value)
             for line in added:
                 space.pop(f"_{line}", None)

@@ -1,0 +1,52 @@
+"""What a person reads in the cell about the connection itself."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.runtimes.base import Message
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.runtimes.base import Emit
+
+_OVER = "The session could not be reached for a while; nothing was lost."
+
+
+class Notice:
+    """One display in a cell, brought up to date while there is trouble.
+
+    Attributes:
+        cell: the identity of the request whose cell shows it.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self.cell: str | None = None
+        self._emit = emit
+        self._shown: tuple[str, str] | None = None
+
+    def show(self, text: str | None) -> None:
+        """Show a text in the cell that runs, in place of the last; None when trouble is over."""
+        if self._shown is None:
+            if text is None or self.cell is None:
+                return
+            self._shown = self.cell, f"dynamic-sessions-{uuid.uuid4().hex}"
+            self._display("display_data", *self._shown, text)
+            return
+        self._display("update_display_data", *self._shown, text or _OVER)
+        if text is None:
+            self._shown = None
+
+    def dropped(self, cell: str | None, size: object) -> None:
+        """Say that an output was too large to bring."""
+        amount = f" of {size >> 20} MB" if isinstance(size, int) else ""
+        text = f"An output{amount} was dropped: one message may have 256 MB.\n"
+        self._emit(Message("stream", {"name": "stderr", "text": text}, cell))
+
+    def _display(self, msg_type: str, cell: str, display_id: str, text: str) -> None:
+        content = {
+            "data": {"text/plain": text},
+            "metadata": {},
+            "transient": {"display_id": display_id},
+        }
+        self._emit(Message(msg_type, content, cell))

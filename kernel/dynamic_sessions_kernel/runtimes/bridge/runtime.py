@@ -1,0 +1,335 @@
+"""The bridge runtime: what the kernel's requests become, and what the relay's messages become."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from dynamic_sessions_kernel.errors import (
+    DynamicSessionsError,
+    InterpreterRestartedError,
+)
+from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+
+from .envelope import EnvelopeError
+from .launcher import WHOLE_CELL
+from .link import Link, Received
+from .messages import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
+from .notice import Notice
+from .pending import Pending
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.pool.session import Session
+
+_log = logging.getLogger(__name__)
+
+_RESTARTED = "Python was restarted, so this cell was ended and variables are gone; files are kept."
+#: How long a restart may take before it is given up, in seconds.
+_RESTART_LIMIT = 20.0
+_DELETE_LIMIT = 1.2
+
+
+class BridgeRuntime(Runtime):
+    """Runs cells in an ipykernel of the session's.
+
+    Args:
+        emit: takes the output.
+        session: the session to run in.
+        keep_alive: seconds of idleness for which the session is kept from cooling down.
+        fresh: start a fresh ipykernel even if the session has one from before.
+
+    Attributes:
+        found: whether the last connection found an ipykernel with its variables.
+    """
+
+    name: ClassVar[str] = "bridge"
+
+    def __init__(
+        self, emit: Emit, session: Session, *, keep_alive: float = 3600.0, fresh: bool = False
+    ) -> None:
+        super().__init__(emit)
+        self.found = False
+        self._session = session
+        self._keep_alive = keep_alive
+        self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
+        self._link: Link | None = None
+        self._opening: asyncio.Lock | None = None
+        self._pending = Pending()
+        self._loss: DynamicSessionsError | None = None
+        self._restarted: Future[None] | None = None
+        self._notice = Notice(emit)
+        self._life = 0
+        self._count = 1
+
+    # -- the kernel's side -----------------------------------------------------------------
+
+    @property
+    def execution_count(self) -> int:
+        """The number that the next stored cell gets, 1 at first."""
+        return self._count
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session's relay is at hand."""
+        return self._link is not None
+
+    async def connect(self) -> None:
+        """Start the relay in the session, or find it again. Repeatable.
+
+        Raises:
+            CannotHostError: the session cannot host a relay; the message is the reason.
+            DynamicSessionsError: the session could not be had.
+        """
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._link is not None:
+                return
+            link = Link(
+                self._session.execute,
+                self._session.identifier,
+                self,
+                keep_alive=self._keep_alive,
+                mode=self._mode,
+            )
+            self._link = link
+            try:
+                answer = await asyncio.wrap_future(link.open())
+            except BaseException:
+                link.close()
+                self._link = None
+                raise
+            self._mode, self.found = "keep", answer.found
+            self._life, self._count = answer.life, answer.count
+
+    async def execute(self, request: Request, part: Part) -> Content:
+        """Run one part of a cell; output goes through `emit`; returns `execute_reply` content.
+
+        Raises:
+            SessionLostError, InterpreterRestartedError: variables were lost, now or since the
+                last cell; nothing ran in their place, and the next cell starts anew.
+            DynamicSessionsError: see `errors`.
+        """
+        silent = bool(request.content.get("silent"))
+        self._tell_loss(keep=silent)
+        self._notice.cell = request.id
+        await self.connect()
+        self._tell_loss(keep=silent)
+        reply = await self._run(request, _execution(request, part), _whole(part))
+        failed_early = not part.last and reply.get("status") == "error"
+        if failed_early and not silent and request.content.get("store_history", True):
+            # The cell ends here, so it is counted and stored here, as typed.
+            stored = await self._run(request, _execution(request, Part("pass", "")), part.cell)
+            reply["execution_count"] = stored.get("execution_count")
+        return reply
+
+    async def _run(self, request: Request, content: Content, whole: str | None) -> Content:
+        metadata = dict(request.metadata) | ({} if whole is None else {WHOLE_CELL: whole})
+        future = self._pending.add_execution(request.id)
+        try:
+            self._post("shell", "execute_request", request.id, content, metadata)
+            return await asyncio.wrap_future(future)
+        finally:
+            self._pending.forget(request.id)
+
+    async def ask(self, request: Request) -> Content | None:
+        """Answer a request other than execution; None where there is no session to ask."""
+        if self._link is None or not self._link.is_open or request.msg_type not in REQUEST_TYPES:
+            return None
+        at_once = self._pending.executing is not None or request.msg_type == "debug_request"
+        reply = request.msg_type.replace("_request", "_reply")
+        future = self._pending.add_request(request.id, reply)
+        try:
+            self._forward("control" if at_once else "shell", request)
+            return await asyncio.wrap_future(future)
+        finally:
+            self._pending.forget(request.id)
+
+    def tell(self, request: Request) -> None:
+        """Hand over a message that has no reply: `comm_*`, `input_reply`."""
+        channel = TOLD_TYPES.get(request.msg_type)
+        if channel is not None and self._link is not None and self._link.is_open:
+            self._forward(channel, request)
+
+    def interrupt(self) -> None:
+        """Interrupt the running cell. May be called from any thread; returns at once."""
+        link = self._link
+        if link is not None:
+            link.post({"to": "relay", "type": "interrupt"})
+            link.give_up()
+
+    async def restart(self) -> None:
+        """Fresh variables, same session, same files; cells that run are ended."""
+        self._loss = None
+        self._count = 1
+        if self._link is None or not self._link.is_open:
+            self._mode = "fresh"
+            return
+        self._pending.fail(InterpreterRestartedError(_RESTARTED))
+        self._restarted = Future()
+        self._link.post({"to": "relay", "type": "restart"})
+        await asyncio.wait_for(asyncio.wrap_future(self._restarted), _RESTART_LIMIT)
+
+    async def close(self, *, delete: bool) -> None:
+        """Let go of the session within 1.5 s, deleting it where asked."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        self._pending.fail(InterpreterRestartedError("The kernel was shut down."))
+        if delete:
+            await _within(_DELETE_LIMIT, self._session.delete)
+
+    def _post(
+        self,
+        channel: str,
+        msg_type: str,
+        identity: str,
+        content: Content,
+        metadata: Content,
+        *buffers: bytes,
+    ) -> None:
+        if self._link is None:
+            raise self._loss or InterpreterRestartedError("The connection was closed.")
+        head = {"to": channel, "type": msg_type, "id": identity, "life": self._life}
+        body = (json.dumps(metadata).encode(), json.dumps(content).encode(), *buffers)
+        try:
+            self._link.post(head, body)
+        except EnvelopeError as error:
+            raise DynamicSessionsError(f"This cannot be sent to the session: {error}.") from None
+
+    def _forward(self, channel: str, request: Request) -> None:
+        self._post(
+            channel,
+            request.msg_type,
+            request.id,
+            dict(request.content),
+            dict(request.metadata),
+            *(bytes(buffer) for buffer in request.buffers),
+        )
+
+    def _tell_loss(self, *, keep: bool) -> None:
+        # Code that a front end runs by itself must not use up what the person has to read.
+        loss = self._loss
+        if loss is not None:
+            if not keep:
+                self._loss = None
+            raise loss
+
+    # -- the link's side: on the pump's thread ---------------------------------------------
+
+    def received(self, message: Received) -> None:
+        """Take the next message of the relay."""
+        try:
+            arrival = read_message(message)
+        except EnvelopeError as error:
+            _log.warning("a message from the session was dropped: %s", error)
+            return
+        if arrival.origin == "relay":
+            self._take_from_relay(arrival)
+        elif arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
+            self._output(arrival, "iopub")
+        elif arrival.origin == "stdin" and arrival.msg_type == "input_request":
+            self._output(arrival, "stdin")
+        elif arrival.origin != "stdin":
+            self._note_count(arrival)
+            self._pending.arrived(arrival.parent, arrival.msg_type, arrival.content)
+
+    def busy(self) -> bool:
+        """Whether something waits for an answer."""
+        return bool(self._pending) or self._restarted is not None
+
+    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
+        """Fail what waits for an answer; when `over`, the connection is gone too."""
+        link = self._link
+        opened = link is not None and link.was_open
+        if over:
+            self._link = None
+        told = self._pending.fail(error)
+        if over and opened and not told:
+            self._loss = error
+        self._end_restart(error)
+
+    def troubled(self, reason: str | None) -> None:
+        """Show that an exchange is being tried again, or with None, that one succeeded."""
+        self._notice.show(reason)
+
+    def _output(self, arrival: Arrival, channel: Literal["iopub", "stdin"]) -> None:
+        self._emit(
+            Message(
+                arrival.msg_type,
+                arrival.content,
+                arrival.parent,
+                arrival.metadata,
+                arrival.buffers,
+                channel,
+            )
+        )
+
+    def _note_count(self, arrival: Arrival) -> None:
+        if arrival.msg_type == "execute_reply":
+            count = arrival.content.get("execution_count")
+            if isinstance(count, int) and not isinstance(count, bool):
+                self._count = max(1, count + 1)
+
+    def _take_from_relay(self, arrival: Arrival) -> None:
+        content = arrival.content
+        if arrival.msg_type in {"died", "restarted"}:
+            life = content.get("life")
+            self._life = life if isinstance(life, int) else 0
+            self._count = 1
+        if arrival.msg_type == "restarted":
+            self._end_restart(None)
+        elif arrival.msg_type == "died":
+            self._buried(death(content))
+        elif arrival.msg_type == "dropped":
+            self._notice.dropped(arrival.parent, content.get("size"))
+
+    def _buried(self, error: DynamicSessionsError) -> None:
+        link = self._link
+        if link is not None and not link.is_open:
+            link.refuse(error)
+        elif not self._pending.fail(error):
+            self._loss = error
+
+    def _end_restart(self, error: DynamicSessionsError | None) -> None:
+        restarted, self._restarted = self._restarted, None
+        if restarted is not None:
+            with suppress(InvalidStateError):
+                if error is None:
+                    restarted.set_result(None)
+                else:
+                    restarted.set_exception(error)
+
+
+def _execution(request: Request, part: Part) -> Content:
+    """Make the content of the ipykernel's request; the kernel here aborts the queue itself."""
+    content = dict(request.content) | {"code": part.code, "stop_on_error": False}
+    if not part.last:
+        content |= {"silent": True, "store_history": False, "user_expressions": {}}
+    return content
+
+
+def _whole(part: Part) -> str | None:
+    return part.cell if part.last and part.code != part.cell else None
+
+
+async def _within(seconds: float, call: Any) -> None:
+    """Make a blocking call, and wait for it so long at most; a failure is only logged."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            call()
+        except DynamicSessionsError as error:
+            _log.info("the session was not deleted: %s", type(error).__name__)
+        finally:
+            done.set_result(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.wrap_future(done), seconds)
