@@ -1,0 +1,59 @@
+"""Sessions in bubblewrap, where it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def command(place: layout.Place, inner: list[str]) -> list[str]:
+    """The command line that runs `inner` as process number 1 of a sandbox.
+
+    Args:
+        place: where the session lies on the host.
+        inner: a command whose paths are those inside.
+    """
+    return [
+        *("bwrap", "--unshare-all", "--unshare-user", "--disable-userns"),
+        *("--uid", str(layout.USER_ID), "--gid", str(layout.USER_ID)),
+        *("--hostname", layout.HOST_NAME),
+        *("--new-session", "--die-with-parent", "--as-pid-1"),
+        *(word for mount in layout.mounts(place) for word in _words(mount)),
+        *("--remount-ro", "/", "--chdir", layout.HOME, "--"),
+        *inner,
+    ]
+
+
+def _words(mount: layout.Mount) -> Iterator[str]:
+    match mount.kind:
+        case "read-only":
+            yield from ("--ro-bind", mount.source, mount.target)
+        case "writable":
+            yield from ("--bind", mount.source, mount.target)
+        case "scratch":
+            yield from ("--perms", "1777", "--tmpfs", mount.target)
+        case "link":
+            yield from ("--symlink", mount.source, mount.target)
+        case "proc":
+            yield from _proc(mount.target)
+        case "dev":
+            yield from ("--dev", mount.target)
+            # bubblewrap leaves /dev writable.
+            yield from ("--perms", "1777", "--tmpfs", f"{mount.target}/shm")
+            yield from ("--remount-ro", mount.target)
+
+
+def _proc(target: str) -> Iterator[str]:
+    yield from ("--proc", target)
+    for name in layout.PROC_READ_ONLY:
+        # Of /proc/sys each process sees its own; bubblewrap itself covers it.
+        if name != "sys" and Path("/proc", name).exists():
+            yield from ("--ro-bind", f"/proc/{name}", f"{target}/{name}")
+    for name in layout.PROC_MASKED:
+        if Path("/proc", name).exists():
+            yield from ("--ro-bind", "/dev/null", f"{target}/{name}")
