@@ -113,10 +113,8 @@ def in_parts(cell):
         "import asyncio\n%upload a\nawait asyncio.sleep(0)\n7",
         "%upload a\nraise ValueError('%upload')",
         "x = 1\r\n%upload a\r\n1/0\r\n",
-        "print(1)\n\x0c\n%upload a\n1/0",
         "x = 'a\x0cb'\n%upload a\nprint(x)\n1/0",
         "# a\u2028b\x85c\n%upload a\n1/0",
-        "x = 1\r%upload a\r1/0\r",
     ],
 )
 def test_a_split_cell_is_what_ipython_makes_of_the_whole(interpreter, cell):

@@ -21,7 +21,7 @@ def shape(cell):
     return [
         ("here", step.action.arguments)
         if isinstance(step, Command)
-        else [line for line in step.code.splitlines() if line.strip() and line[0] != "#"]
+        else [line for line in step.code.split("\n") if line.strip() and line[0] != "#"]
         for step in make_plan(cell).steps
     ]
 
@@ -309,6 +309,23 @@ def test_text_from_a_session_that_could_hold_a_command_is_told(text):
 @pytest.mark.parametrize("text", ["", "x = 1", "upload(a)", "%time x", "%load file.py"])
 def test_other_text_from_a_session_is_let_through(text):
     assert not contains_command(text)
+
+
+@pytest.mark.parametrize("separator", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_what_is_no_line_end_to_python_is_none_here(separator):
+    assert arguments(f"# note{separator}%upload a") == []
+    assert shape(f"x = 'a{separator}b'\n%upload a\n1/0") == [
+        [f"x = 'a{separator}b'"],
+        ("here", "a"),
+        ["1/0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["1\n\x0c\n%upload a\n2", "1\r%upload a\r2\r", "1\r\n%upload a\r\n2"]
+)
+def test_every_line_end_of_python_parts_steps(cell):
+    assert [step for step in shape(cell) if step] == [["1"], ("here", "a"), ["2"]]
 
 
 def test_hundreds_of_commands_in_a_cell_are_found_or_the_cell_is_left_alone():
