@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import io
+import json
 
 import pytest
 
@@ -199,8 +201,6 @@ def test_an_execution_answered_later_is_asked_for(service, session, running) -> 
 
 
 def test_an_execution_that_never_ends_is_given_up(service, session) -> None:
-    import json
-
     running = json.dumps({"id": "e-1", "status": "Running"}).encode()
     for _ in range(20):
         service.plays(running, 202)
@@ -330,8 +330,6 @@ def test_a_legacy_file_is_found_in_the_listing(service, legacy) -> None:
 
 
 def test_legacy_file_calls_name_the_path_in_the_address(service, legacy) -> None:
-    import io
-
     service.answers({"$id": "1", "value": [LEGACY_FILE]})
     assert legacy.upload(io.BytesIO(b"x"), "folder/a.csv").full_path == "/mnt/data/folder/a.csv"
     assert b'name="file"; filename="folder/a.csv"' in service.seen[0].body
@@ -395,3 +393,52 @@ def test_metadata_tells_packages_in_any_of_their_shapes(service, pool, packages)
     metadata = pool.metadata()
     assert metadata.packages == {"numpy": "1.26.4"}
     assert metadata.runtimes[0]["language"] == "Python"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"runtimes": "Python"},
+        {"runtimes": ["Python"]},
+        {"preInstalledPackages": 7},
+    ],
+)
+def test_metadata_of_another_shape_is_an_error(service, pool, body) -> None:
+    service.answers(body)
+    with pytest.raises(errors.UnexpectedAnswerError):
+        pool.metadata()
+
+
+def test_metadata_that_tells_nothing_is_empty(service, pool) -> None:
+    service.answers({})
+    assert pool.metadata().packages == {}
+
+
+def test_one_file_is_asked_for_by_name_and_folder(service, session) -> None:
+    service.answers(FILE)
+    assert session.file("folder/a.csv").path == "folder/a.csv"
+    assert service.seen[0].path == "files/a.csv"
+    assert service.seen[0].query["path"] == "folder"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"properties": []},
+        {"properties": {"status": "Maybe"}},
+        {"properties": {"status": "Success", "stdout": 7}},
+        {"properties": {"status": "Success", "executionTimeInMilliseconds": "8"}},
+    ],
+)
+def test_a_legacy_answer_of_another_shape_is_an_error(service, legacy, body) -> None:
+    service.answers(body)
+    with pytest.raises(errors.UnexpectedAnswerError):
+        legacy.execute("x")
+
+
+@pytest.mark.parametrize("value", [[], [LEGACY_FILE, LEGACY_FILE]])
+def test_a_legacy_upload_is_answered_with_its_one_file(service, legacy, value) -> None:
+    service.answers({"value": value})
+    with pytest.raises(errors.UnexpectedAnswerError, match="the one file"):
+        legacy.upload(io.BytesIO(b"x"), "a.csv")

@@ -386,3 +386,16 @@ def test_many_threads_share_a_pool(service, session) -> None:
     for thread in threads:
         thread.join()
     assert results == [42] * 120
+
+
+def test_an_error_answer_whose_body_is_lost_is_still_that_error(service, session) -> None:
+    service.plays(b"x" * 100, 403, cut_after=10)
+    with pytest.raises(errors.ForbiddenError):
+        session.execute("1")
+
+
+def test_an_error_answer_without_end_is_not_read_to_its_end(service, session) -> None:
+    service.plays(b"x" * (8 << 20), 403)
+    with pytest.raises(errors.ForbiddenError):
+        session.execute("1")
+    assert session.execute("1").result == 42
