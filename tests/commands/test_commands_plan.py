@@ -132,6 +132,8 @@ def test_a_question_mark_asks_for_help(cell):
         "match x:\n    case 1:\n        %upload a",
         "def f():\n    def g():\n        return 1\n    x = %upload a",
         "if x: y = %upload a",
+        "if x:\n    %upload?",
+        "if x:\n    y = %upload?",
         "y; x = %upload a",
         "%upload a\nfor x in y:\n    %upload b",
     ],

@@ -240,8 +240,9 @@ class _Match(TokenTransformBase):
     def transform(self, lines: list[str]) -> list[str]:
         """Replace the command by its marker; what of it was continued becomes empty lines."""
         marker = self._finder.take(self._line, self._end, self._call)
-        # The question that is asked of a command has no value that could be assigned.
-        before = "" if self._call[1] is None else lines[self._line][: self._column]
+        # Help has no value that could be assigned, so of what stands before it the indent remains.
+        column = self.start_col if self._call[1] is None else self._column
+        before = lines[self._line][:column]
         padding = ["\n"] * (self._end - self._line - 1)
         return [*lines[: self._line], f"{before}{marker}\n", *padding, *lines[self._end :]]
 
