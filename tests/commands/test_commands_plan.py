@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamic_sessions_kernel.commands import Command, contains_command, make_plan
@@ -65,6 +65,7 @@ def test_a_cell_without_commands_is_one_part_unchanged(cell):
     assert make_plan(cell).steps == (Part(code=cell, cell=cell, last=True),)
 
 
+@settings(deadline=None)  # the first example imports IPython
 @given(st.text(st.sampled_from("%!?ab=:'\"#()\\\n \t,;0"), max_size=60))
 def test_any_text_without_a_command_is_one_part_unchanged(cell):
     assert make_plan(cell).steps == (Part(code=cell, cell=cell, last=True),)
@@ -228,6 +229,7 @@ def test_names_of_the_cell_do_not_collide_with_what_replaces_commands():
     assert command.bind([]).code.startswith("command_0_ = []\n")
 
 
+@settings(deadline=None)  # the first example imports IPython
 @given(
     st.lists(
         st.sampled_from(
@@ -273,6 +275,7 @@ def test_each_line_of_code_stands_in_one_part_on_its_own_line(pieces):
     assert len([line for line in kept.values() if line.strip() and line != "# note"]) == expected
 
 
+@settings(deadline=None)  # the first example imports IPython
 @given(
     st.lists(
         st.sampled_from(
