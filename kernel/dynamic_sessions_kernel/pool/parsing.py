@@ -44,8 +44,9 @@ def json_object(answer: Answer) -> dict[str, Any]:
 def unexpected(doing: str, what: str) -> UnexpectedAnswerError:
     """Return the error for an answer on `doing` that `what` is wrong with."""
     return UnexpectedAnswerError(
-        f"The service's answer on {doing} {what}. If this repeats, check that the endpoint is a "
-        "session pool's and that `api_version` is one it knows."
+        f"The service's answer on {doing} {what}. What was asked for may have been done. If this "
+        "repeats, check that the endpoint is a session pool's and that `api_version` is one it "
+        "knows."
     )
 
 
