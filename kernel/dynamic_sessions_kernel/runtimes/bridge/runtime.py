@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
     InterpreterRestartedError,
+    SessionLostError,
 )
 from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
 
+from .answers import TakenOverError
 from .envelope import EnvelopeError
 from .launcher import WHOLE_CELL
 from .link import Link, Received
@@ -119,7 +121,15 @@ class BridgeRuntime(Runtime):
         self._tell_loss(keep=silent)
         self._notice.cell = request.id
         await self.connect()
-        self._tell_loss(keep=silent)
+        try:
+            return await self._execute(request, part, silent=silent)
+        except (SessionLostError, InterpreterRestartedError, TakenOverError) as loss:
+            # Code that a front end runs by itself must not use up what the person has to read.
+            if silent:
+                self._loss = loss
+            raise
+
+    async def _execute(self, request: Request, part: Part, *, silent: bool) -> Content:
         reply = await self._run(request, _execution(request, part), _whole(part))
         failed_early = not part.last and reply.get("status") == "error"
         if failed_early and not silent and request.content.get("store_history", True):
@@ -165,15 +175,16 @@ class BridgeRuntime(Runtime):
 
     async def restart(self) -> None:
         """Fresh variables, same session, same files; cells that run are ended."""
-        self._loss = None
         self._count = 1
         if self._link is None or not self._link.is_open:
             self._mode = "fresh"
+            self._loss = None
             return
         self._pending.fail(InterpreterRestartedError(_RESTARTED))
         self._restarted = Future()
         self._link.post({"to": "relay", "type": "restart"})
         await asyncio.wait_for(asyncio.wrap_future(self._restarted), _RESTART_LIMIT)
+        self._loss = None  # whatever was lost, the person asked for a fresh start
 
     async def close(self, *, delete: bool) -> None:
         """Let go of the session within 1.5 s, deleting it where asked."""
@@ -213,7 +224,6 @@ class BridgeRuntime(Runtime):
         )
 
     def _tell_loss(self, *, keep: bool) -> None:
-        # Code that a front end runs by itself must not use up what the person has to read.
         loss = self._loss
         if loss is not None:
             if not keep:

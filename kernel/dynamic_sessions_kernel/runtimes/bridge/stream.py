@@ -54,7 +54,7 @@ class Outgoing:
         self._folder = folder
         self._memory = memory
         self._in_memory = 0
-        self._file: IO[bytes] | None = None
+        self._file: _SpoolFile | None = None
         self._ratio = 1.0
 
     @property
@@ -78,7 +78,10 @@ class Outgoing:
             raise EnvelopeError("an acknowledgement of what was never sent")
         self.base = max(self.base, position)
         while self._chunks and self._chunks[0].end <= self.base:
-            self._in_memory -= len(self._chunks.popleft().data)
+            chunk = self._chunks.popleft()
+            self._in_memory -= len(chunk.data)
+            if chunk.file is not None and chunk.file.let_go() and chunk.file is self._file:
+                self._file = None
 
     def discard(self) -> None:
         """Forget everything that waits; the next slice starts at the end, where a message does."""
@@ -107,17 +110,13 @@ class Outgoing:
         self.end = chunk.end
 
     def _spool(self, chunk: _Chunk, piece: bytes) -> None:
-        # Each file closes with the last chunk in it, so a backlog that never ends keeps few.
-        if self._file is None or self._file.tell() > _SPOOL_FILE:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - lives with its chunks
         try:
-            offset = self._file.tell()
-            self._file.write(piece)
-            self._file.flush()
+            if self._file is None or self._file.size > _SPOOL_FILE:
+                self._file = _SpoolFile(self._folder)
+            chunk.offset = self._file.write(piece)
         except OSError:
-            self._file = None  # the disk is full: memory is what is left
-            return
-        chunk.file, chunk.offset, chunk.data = self._file, offset, b""
+            return  # the disk is full: memory is what is left
+        chunk.file, chunk.data = self._file, b""
 
     def _read(self, size: int) -> bytes:
         taken: list[bytes] = []
@@ -130,6 +129,40 @@ class Outgoing:
         return b"".join(taken)
 
 
+class _SpoolFile:
+    """A file without a name, which closes when nothing in it is waited for any more.
+
+    Several small ones, rather than one: a backlog that never quite ends must not keep them all.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.size = 0
+        self._users = 0
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives with its pieces
+
+    def write(self, piece: bytes) -> int:
+        """Append a piece and return where it stands."""
+        start = self.size
+        self._file.seek(start)
+        self._file.write(piece)
+        self._file.flush()
+        self.size += len(piece)
+        self._users += 1
+        return start
+
+    def read(self, start: int, size: int) -> bytes:
+        """Read a part of a piece."""
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def let_go(self) -> bool:
+        """Forget a piece; return whether it was the last."""
+        self._users -= 1
+        if self._users == 0:
+            self._file.close()
+        return self._users == 0
+
+
 class _Chunk:
     """A piece of the stream, in memory or in a file."""
 
@@ -139,17 +172,13 @@ class _Chunk:
         self.start = start
         self.end = end
         self.data = data
-        self.file: IO[bytes] | None = None
+        self.file: _SpoolFile | None = None
         self.offset = 0
 
     def read(self, start: int, end: int) -> bytes:
         if self.file is None:
             return self.data[start - self.start : end - self.start]
-        here = self.file.tell()
-        self.file.seek(self.offset + start - self.start)
-        data = self.file.read(end - start)
-        self.file.seek(here)
-        return data
+        return self.file.read(self.offset + start - self.start, end - start)
 
 
 class Incoming:

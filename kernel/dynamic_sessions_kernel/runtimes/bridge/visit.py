@@ -93,9 +93,9 @@ def forget_output_later(ip: Any, history: Any, file: str) -> None:
             setattr(hook, name, value)
         added = set(outputs) - known
         for space, value in zip(spaces, values):  # noqa: B905
+            for name in (*names, *(f"_{line}" for line in added)):
+                space.pop(name, None)
             space.update(value)
-            for line in added:
-                space.pop(f"_{line}", None)
         for line in added:
             for kept in (outputs, history.output_hist_reprs, getattr(history, "outputs", {})):
                 kept.pop(line, None)
