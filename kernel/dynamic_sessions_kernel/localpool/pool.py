@@ -1,0 +1,106 @@
+"""The embedded pool as a whole: started, serving, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tornado.netutil import bind_sockets
+
+from .faults import FaultRates, Faults
+from .folders import PoolFolder
+from .sandbox import choose
+from .server import POOL_PATH, Service
+from .store import SessionStore
+
+if TYPE_CHECKING:
+    from tornado.httpserver import HTTPServer
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How a pool is to be.
+
+    Attributes:
+        port: on loopback; 0 for any that is free.
+        most: how many sessions it holds at once.
+        cooldown: seconds without a call after which a session ends (the service: 300 to 3600).
+        sandbox: `auto`, `bwrap`, `util-linux` or `none`.
+        time_limit: seconds that no execution may pass (the service: 220).
+        faults: what goes wrong.
+        token: that callers must show.
+    """
+
+    port: int = 0
+    most: int = 100
+    cooldown: float = 300
+    sandbox: str = "auto"
+    time_limit: float = 220
+    faults: FaultRates = field(default_factory=FaultRates)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+
+class LocalPool:
+    """A pool on this machine.
+
+    Raises:
+        LocalPoolError: the sandbox that is wanted does not work here.
+        OSError: the port is taken, or no folder can be made.
+    """
+
+    def __init__(self, options: PoolOptions) -> None:
+        self._options = options
+        self._sandbox = choose(options.sandbox)
+        self._sockets = bind_sockets(options.port, HOST)
+        self._folder = PoolFolder()
+        faults = Faults(options.faults)
+        self._store = SessionStore(
+            self._folder.sessions,
+            self._sandbox,
+            faults,
+            most=options.most,
+            cooldown=options.cooldown,
+            time_limit=options.time_limit,
+        )
+        self._service = Service(self._store, faults, options.token, self._folder.incoming)
+        self._server: HTTPServer | None = None
+
+    def address(self) -> dict[str, Any]:
+        """Return what a caller needs, and the sandbox that sessions are in; the token is a secret."""
+        port = self._sockets[0].getsockname()[1]
+        return {
+            "endpoint": f"http://{HOST}:{port}{POOL_PATH}",
+            "token": self._options.token,
+            "sandbox": self._sandbox.name,
+            "reason": self._sandbox.reason,
+        }
+
+    def start(self) -> None:
+        """Take calls, on the running event loop; begin to have a session ready."""
+        self._server = self._service.listen()
+        self._server.add_sockets(self._sockets)
+        self._store.prepare()
+
+    def quiet_for(self) -> float:
+        """Seconds since the last call, 0 while a call or a session lives."""
+        if self._service.calls or not self._store.empty:
+            self._service.last_call = time.monotonic()
+        return time.monotonic() - self._service.last_call
+
+    def refuse_calls(self) -> None:
+        """Take no new connections any more."""
+        if self._server is not None:
+            self._server.stop()
+
+    async def stop(self) -> None:
+        """End sessions and connections, and remove every file."""
+        self.refuse_calls()
+        await self._store.close()
+        if self._server is not None:
+            await self._server.close_all_connections()
+        await asyncio.to_thread(self._folder.remove)
