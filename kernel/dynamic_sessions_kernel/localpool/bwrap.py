@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +14,20 @@ if TYPE_CHECKING:
 
 
 def command(place: layout.Place, inner: list[str]) -> list[str]:
-    """The command line that runs `inner` as process number 1 of a sandbox.
+    """Give the command line that runs `inner` as process number 1 of a sandbox.
 
     Args:
         place: where the session lies on the host.
         inner: a command whose paths are those inside.
+
+    Raises:
+        FileNotFoundError: bubblewrap is not installed.
     """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise FileNotFoundError(errno.ENOENT, "not installed", "bwrap")
     return [
-        *("bwrap", "--unshare-all", "--unshare-user", "--disable-userns"),
+        *(program, "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
         *("--uid", str(layout.USER_ID), "--gid", str(layout.USER_ID)),
         *("--hostname", layout.HOST_NAME),
         *("--new-session", "--die-with-parent", "--as-pid-1"),
@@ -51,8 +59,8 @@ def _words(mount: layout.Mount) -> Iterator[str]:
 def _proc(target: str) -> Iterator[str]:
     yield from ("--proc", target)
     for name in layout.PROC_READ_ONLY:
-        # Of /proc/sys each process sees its own; bubblewrap itself covers it.
-        if name != "sys" and Path("/proc", name).exists():
+        # bubblewrap leaves /proc/sys open to a session whose pool is root's.
+        if Path("/proc", name).exists():
             yield from ("--ro-bind", f"/proc/{name}", f"{target}/{name}")
     for name in layout.PROC_MASKED:
         if Path("/proc", name).exists():

@@ -62,11 +62,11 @@ class Channels:
         return str(message["header"]["msg_id"])
 
     async def reply(self) -> tuple[dict[str, Any], int]:
-        """The next message of the shell channel, and its size in bytes."""
+        """Wait for the next message of the shell channel, and its size in bytes."""
         return await self._receive(self._shell)
 
     async def published(self) -> tuple[dict[str, Any], int]:
-        """The next message of the iopub channel, and its size in bytes."""
+        """Wait for the next message of the iopub channel, and its size in bytes."""
         return await self._receive(self._iopub)
 
     def close(self) -> None:
@@ -101,7 +101,8 @@ class Channels:
                 _, parts = self._session.feed_identities(frames)
                 message = self._session.deserialize(parts)
                 shaped = all(
-                    isinstance(message[part], dict) for part in ("header", "parent_header", "content")
+                    isinstance(message[part], dict)
+                    for part in ("header", "parent_header", "content")
                 )
             except Exception:  # noqa: BLE001, S112 - hostile bytes fail in ways nobody has listed
                 continue

@@ -87,7 +87,12 @@ class Interpreter:
         Raises:
             LocalPoolError: it does not start; no process is left of the attempt.
         """
-        self = cls(sandbox, sandbox.place(folder))
+        try:
+            self = cls(sandbox, sandbox.place(folder))
+        except OSError as error:
+            raise LocalPoolError(
+                f"A session's folder could not be made: {error}. Nothing was started."
+            ) from None
         try:
             await self._enter()
             await self._begin()
@@ -175,7 +180,7 @@ class Interpreter:
             self._run.note()
 
     async def _available(self) -> Channels | None:
-        """The way to a living interpreter, replaced first where need be; None: session gone."""
+        """Give the way to a living interpreter, a new one where need be; None if there is none."""
         async with self._changing:
             if self.alive and not self._wanted:
                 try:
@@ -197,7 +202,7 @@ class Interpreter:
                     *self._sandbox.command(self._place),
                     env=self._sandbox.environment(self._place),
                     cwd=self._sandbox.start_folder(self._place),
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
                     start_new_session=True,
@@ -298,7 +303,7 @@ class Interpreter:
                 run.idle = True
                 run.note()
             else:
-                run.kept.add(kind, content, size)
+                run.kept.add(str(kind), content, size)
 
     def _run_of(self, message: dict[str, Any]) -> _Run | None:
         run = self._run
@@ -306,9 +311,7 @@ class Interpreter:
 
     async def _first(self, event: asyncio.Event, limit: float) -> bool:
         """Whether `event` comes within the limit, and the interpreter and its sandbox live on."""
-        waits = [
-            asyncio.create_task(each.wait()) for each in (event, self._exited, self._gone)
-        ]
+        waits = [asyncio.create_task(each.wait()) for each in (event, self._exited, self._gone)]
         try:
             await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -331,10 +334,9 @@ class Interpreter:
         self._give_up()
         self._hang_up()
         await self._let_go()
-        if self._process is not None:
-            if not await _within(self._process.wait(), _STOP_LIMIT):
-                self._process.kill()
-                await self._process.wait()
+        if self._process is not None and not await _within(self._process.wait(), _STOP_LIMIT):
+            self._process.kill()
+            await self._process.wait()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -55,7 +55,8 @@ class Kept:
         """Keep a message if it is of a kind that counts, and there is room.
 
         Args:
-            msg_type, content: the message.
+            msg_type: its type.
+            content: what the session says; its shape is not checked.
             size: its bytes on the wire.
         """
         cost = size + MESSAGE_COST
@@ -74,7 +75,7 @@ class Kept:
                 self._rich_cost -= self._rich.popleft()[3]
 
     def in_order(self) -> list[tuple[str, Content]]:
-        """What was kept, in the order in which it came."""
+        """Give what was kept, in the order in which it came."""
         rich = ((number, msg_type, content) for number, msg_type, content, _ in self._rich)
         everything = sorted([*self._streams, *rich], key=lambda message: message[0])
         return [(msg_type, content) for _, msg_type, content in everything]

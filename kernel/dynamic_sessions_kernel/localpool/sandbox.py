@@ -6,7 +6,6 @@ each kind is tried for real, with the table that sessions get, before it is chos
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import subprocess
@@ -57,31 +56,31 @@ class Sandbox:
             place.sockets.mkdir(mode=0o700, exist_ok=True)
             return place
         # Without mounts the sockets keep their names, and a unix address holds 107 bytes.
-        place = layout.Place(folder, Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp")))  # noqa: S108
+        place = layout.Place(folder, Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp")))
         layout.prepare(place)
         return place
 
     def command(self, place: layout.Place) -> list[str]:
-        """The command line that starts a session's init."""
+        """Give the command line that starts a session's init."""
         if self.confines:
             return _COMMANDS[self.name](place, layout.first_command())
         return layout.first_command_outside(place)
 
     def environment(self, place: layout.Place) -> dict[str, str]:
-        """The whole environment of a session."""
+        """Give the whole environment of a session."""
         return layout.variables() if self.confines else layout.variables(str(place.home))
 
     def start_folder(self, place: layout.Place) -> Path:
-        """The host's folder in which the command is started; a sandbox then goes to its home."""
+        """Give the host's folder in which the command starts; a sandbox then goes to its home."""
         return Path("/") if self.confines else place.data
 
     def socket_prefix(self, place: layout.Place, boot: int) -> str:
-        """The path, as the session sees it, with which its interpreter's sockets begin."""
+        """Give the path, as the session sees it, with which its interpreter's sockets begin."""
         return layout.socket_prefix(boot) if self.confines else str(place.sockets / str(boot))
 
 
 def choose(wanted: str = "auto") -> Sandbox:
-    """The sandbox for this machine's sessions, by trial.
+    """Find the sandbox for this machine's sessions, by trial.
 
     Args:
         wanted: `auto` for the best that works, or a kind by name, which must then work.
@@ -109,10 +108,9 @@ def choose(wanted: str = "auto") -> Sandbox:
     )
 
 
-@functools.cache
 def _try(name: str) -> str:
     """Why sandbox `name` does not work here; empty if it does."""
-    with tempfile.TemporaryDirectory(prefix="dsk-", dir="/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="dsk-", dir="/tmp") as folder:
         place = Sandbox("bwrap").place(Path(folder))
         python = layout.first_command()[0]
         try:

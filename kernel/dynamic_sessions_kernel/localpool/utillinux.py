@@ -7,6 +7,7 @@ has power over the mounts and no capability is left.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -29,7 +30,7 @@ _FLAGS = {
 
 
 def command(place: layout.Place, inner: list[str]) -> list[str]:
-    """The command line that runs `inner` as process number 1 of a sandbox.
+    """Give the command line that runs `inner` as process number 1 of a sandbox.
 
     Args:
         place: where the session lies on the host.
@@ -38,13 +39,14 @@ def command(place: layout.Place, inner: list[str]) -> list[str]:
     Raises:
         FileNotFoundError: a tool of util-linux is missing; `filename` names it.
     """
-    for tool in _TOOLS:
-        if shutil.which(tool, path=_SYSTEM_PROGRAMS) is None:
-            raise FileNotFoundError(2, "not installed", tool)
+    tools = {tool: shutil.which(tool, path=_SYSTEM_PROGRAMS) or "" for tool in _TOOLS}
+    for tool, path in tools.items():
+        if not path:
+            raise FileNotFoundError(errno.ENOENT, "not installed", tool)
     return [
-        *("setpriv", "--pdeathsig", "KILL", "--"),
-        *("unshare", *_NAMESPACES, "--map-root-user", "--fork", "--kill-child=KILL", "--"),
-        *("sh", "-euc", "\n".join(_script(place, inner)), "sh"),
+        *(tools["setpriv"], "--pdeathsig", "KILL", "--"),
+        *(tools["unshare"], *_NAMESPACES, "--map-root-user", "--fork", "--kill-child=KILL", "--"),
+        *(tools["sh"], "-euc", "\n".join(_script(place, inner)), "sh"),
     ]
 
 
@@ -68,11 +70,13 @@ def _script(place: layout.Place, inner: list[str]) -> Iterator[str]:
 
 def _drop() -> list[str]:
     """Become the session's user, in a namespace that owns nothing, for good."""
+    # The shell has a PATH of its own and notes where it has been.
+    table = [f"{name}={value}" for name, value in layout.variables().items()]
     return [
         *("unshare", "--user", "--keep-caps"),
         *(f"--map-user={layout.USER_ID}", f"--map-group={layout.USER_ID}", "--"),
         *("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
-        *("--ambient-caps=-all", "--"),
+        *("--ambient-caps=-all", "--", "env", "-i", *table),
     ]
 
 
@@ -107,12 +111,12 @@ def _mount_point(source: str, target: str) -> Iterator[str]:
     if Path(source).is_dir():
         yield f"mkdir -p {shlex.quote(target)}"
     else:
-        yield f"mkdir -p {shlex.quote(os.path.dirname(target))}"
+        yield f"mkdir -p {shlex.quote(str(Path(target).parent))}"
         yield f"[ -e {shlex.quote(target)} ] || : > {shlex.quote(target)}"
 
 
 def _options(path: str, access: str) -> str:
-    """Flags for a bind: those that the host set cannot be taken away in a user namespace."""
+    """Name a bind's flags; a user namespace cannot take away those that the host set."""
     held = os.statvfs(path).f_flag
     kept = [name for flag, name in _FLAGS.items() if held & flag]
     access = "ro" if held & os.ST_RDONLY else access

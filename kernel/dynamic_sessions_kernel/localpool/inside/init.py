@@ -82,6 +82,8 @@ class Init:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        # Python's own handler would end process number 1, which is else deaf to its session.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         self._selector.register(self._control, selectors.EVENT_READ, self._heed)
         self._selector.register(wake, selectors.EVENT_READ, self._reap)
         while not self._gone:

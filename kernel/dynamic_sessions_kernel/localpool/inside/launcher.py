@@ -29,21 +29,21 @@ def launch(order: dict[str, Any]) -> None:
     from tornado.ioloop import IOLoop
     from traitlets.config import Config
 
-    class Launcher(IPKernelApp):  # type: ignore[misc]  # ipykernel's classes are untyped
+    class Launcher(IPKernelApp):
         def init_iopub(self, context: Any) -> None:
             context.sndhwm = 0
-            super().init_iopub(context)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]  # ipykernel is
 
         def start(self) -> None:
             IOLoop.current().add_callback(say_ready)
-            super().start()
+            super().start()  # type: ignore[no-untyped-call]  # untyped
 
     config = Config()
     config.IPKernelApp.update(PORTS, transport="ipc", ip=order["prefix"])
     config.Session.key = order["key"].encode()
     config.HistoryManager.hist_file = ":memory:"
     app = Launcher.instance(config=config)
-    app.initialize([])
+    app.initialize([])  # type: ignore[no-untyped-call]  # likewise
     app.start()
 
 
