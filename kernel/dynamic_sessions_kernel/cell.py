@@ -1,0 +1,141 @@
+"""One cell from the front end's request to the reply: its parts, its commands, its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from .commands import Context, make_plan
+from .errors import DynamicSessionsError
+from .runtimes.base import Message, Part
+from .threads import start_call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from pathlib import Path
+    from typing import TypeVar
+
+    from .commands import Command, Plan
+    from .connection import Connection
+    from .runtimes.base import Content, Emit, Request, Runtime
+
+    T = TypeVar("T")
+
+#: Seconds that a command has, once interrupted, to say by itself what it has done.
+_COMMAND_GRACE = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class _Interrupted(Exception):  # noqa: N818 - ends a cell, and is no error
+    """The person interrupted the cell while nothing of it ran in the session."""
+
+
+class Cell:
+    """A cell on its way. Everything but `interrupt` is used once.
+
+    Args:
+        request: the front end's `execute_request`.
+        count: the number that the cell was announced with.
+        connection: the way to the session.
+        emit: takes the cell's messages.
+        folder: the notebook's, which commands start from.
+    """
+
+    def __init__(
+        self, request: Request, count: int, connection: Connection, emit: Emit, folder: Path
+    ) -> None:
+        self._request = request
+        self._count = count
+        self._connection = connection
+        self._emit = emit
+        self._folder = folder
+        self._stop = threading.Event()
+        self._stopped = asyncio.Event()
+        self._runtime: Runtime | None = None
+
+    def interrupt(self) -> None:
+        """Interrupt the cell wherever it is; called on the kernel's loop."""
+        if self._runtime is not None:
+            self._runtime.interrupt()
+        else:
+            self._stop.set()
+            self._stopped.set()
+
+    async def run(self) -> Content:
+        """Run the cell; returns `execute_reply` content, and never raises but for cancellation."""
+        try:
+            return await self._run()
+        except _Interrupted:
+            return self._failed("KeyboardInterrupt", "Interrupted before the session ran anything.")
+        except DynamicSessionsError as error:
+            explained = self._connection.explain(error)
+            return self._failed(type(explained).__name__, str(explained))
+        except Exception as error:  # noqa: BLE001 - see below
+            # Without a reply the front end would wait for ever.
+            _log.exception("a cell failed in the kernel itself")
+            return self._failed(
+                "KernelError",
+                f"The kernel itself failed ({type(error).__name__}); it is unknown what of the "
+                "cell ran. Its log, where Jupyter runs, has the details: please report them.",
+            )
+
+    async def _run(self) -> Content:
+        plan = make_plan(str(self._request.content["code"]))
+        if plan.commands:
+            await self._unless_stopped(start_call(plan.check, self._folder, self._stop.is_set))
+        runtime = await self._unless_stopped(self._connection.ready())
+        return await self._steps(plan, runtime)
+
+    async def _steps(self, plan: Plan, runtime: Runtime) -> Content:
+        reply: Content = {}
+        for step in plan.steps:
+            part = step if isinstance(step, Part) else await self._command(step)
+            if part is None:
+                continue
+            if self._stopped.is_set():
+                raise _Interrupted
+            self._runtime = runtime
+            try:
+                reply = await runtime.execute(self._request, part)
+            finally:
+                self._runtime = None
+            if reply.get("status") != "ok":
+                break
+        return reply
+
+    async def _command(self, command: Command) -> Part | None:
+        session = self._connection.session
+        assert session is not None  # noqa: S101 - `ready` came before
+        context = Context(session, self._show, self._stop.is_set)
+        return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE)
+
+    def _show(self, msg_type: str, content: Content) -> None:
+        self._emit(Message(msg_type, content, self._request.id))
+
+    async def _unless_stopped(self, work: Awaitable[T], grace: float = 0.0) -> T:
+        """Wait for work, at most until an interrupt and the grace after it."""
+        future = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({future, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done() and grace:
+                await asyncio.wait({future}, timeout=grace)
+        finally:
+            stopped.cancel()
+        if future.done():
+            return future.result()
+        future.cancel()
+        raise _Interrupted
+
+    def _failed(self, ename: str, evalue: str) -> Content:
+        error: Content = {
+            "ename": ename,
+            "evalue": evalue,
+            "traceback": [f"\x1b[31m{ename}\x1b[39m: {evalue}"],
+        }
+        self._emit(Message("error", error, self._request.id))
+        reply: Content = {"status": "error", "execution_count": self._count, **error}
+        return {**reply, "user_expressions": {}, "payload": []}

@@ -1,0 +1,340 @@
+"""The direct runtime: each part of a cell is one execution of the service.
+
+The service runs one execution at a time, tells nothing until it has ended, and cannot be stopped.
+So an interrupt lets go of the cell and not of the code, and what comes after waits for it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from dynamic_sessions_kernel.errors import (
+    DynamicSessionsError,
+    InterpreterRestartedError,
+    SessionLostError,
+    SessionNotFoundError,
+    UnexpectedAnswerError,
+)
+from dynamic_sessions_kernel.pool.failures import service_failure
+from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+from dynamic_sessions_kernel.threads import start_call
+
+from . import orders
+from .keepalive import KeepAlive
+from .outputs import MAX_OUTPUT, messages
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.pool.models import ExecutionResult
+    from dynamic_sessions_kernel.pool.session import Session
+
+#: Seconds for questions that a person waits for with a finger on the Tab key.
+_QUESTION_SECONDS = 10.0
+_DELETE_SECONDS = 1.2
+#: Requests that the session's own ipykernel answers, and the method's name there.
+_QUESTIONS = {
+    "complete_request": "complete",
+    "inspect_request": "inspect",
+    "history_request": "history",
+}
+_STILL_RUNS = (
+    "The code that was interrupted still runs in the session; this cell starts when it has ended."
+)
+_RUNS_ON = (
+    "The cell was let go, but the service cannot stop a direct execution: the code runs on in the "
+    "session, to its end or to the service's limit of 220 s. The next cell waits for it."
+)
+_DID_NOT_RUN = "Interrupted before the session was free: nothing of this cell ran."
+
+
+class DirectRuntime(Runtime):
+    """Runs cells as executions of the service.
+
+    Args:
+        emit: takes the output.
+        session: the session to run in.
+        keep_alive: seconds of idleness for which the session is kept from cooling down.
+        fresh: clear the variables of a session that this kernel's forerunner has left.
+    """
+
+    name: ClassVar[str] = "direct"
+
+    def __init__(
+        self, emit: Emit, session: Session, *, keep_alive: float = 3600.0, fresh: bool = False
+    ) -> None:
+        super().__init__(emit)
+        self._session = session
+        self._fresh = fresh
+        self._boot = ""
+        self._container = ""
+        self._count = 1
+        self._loss: DynamicSessionsError | None = None
+        # The execution that the session is busy with, also after its cell was interrupted.
+        self._running: asyncio.Future[ExecutionResult] | None = None
+        self._abandoned: asyncio.Future[ExecutionResult] | None = None
+        self._interrupted: asyncio.Event | None = None
+        self._counted = ""
+        self._keep_alive = KeepAlive(self._touch, keep_alive)
+
+    @property
+    def execution_count(self) -> int:
+        """The number that the next stored cell gets, 1 at first."""
+        return self._count
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session is at hand, with the variables of earlier cells."""
+        return bool(self._boot)
+
+    async def connect(self) -> None:
+        """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
+        if self._boot:
+            return
+        result = await start_call(self._session.execute, orders.arrival(fresh=self._fresh))
+        failure = service_failure(result)
+        if failure is not None:
+            raise failure
+        boot = orders.read_answer(result).get("boot")
+        if not isinstance(boot, str) or not boot:
+            raise UnexpectedAnswerError("The session's Python could not be made ready for cells.")
+        self._boot, self._container, self._fresh = boot, result.container, False
+        self._count, self._counted = 1, ""
+        self._keep_alive.start()
+
+    async def execute(self, request: Request, part: Part) -> Content:
+        """Run one part of a cell; output goes through `emit`; returns `execute_reply` content.
+
+        Raises:
+            SessionLostError, InterpreterRestartedError: variables are gone, and nothing of this
+                part ran in their place; the next `connect` starts anew.
+            AnswerLostError: it is unknown whether the part ran.
+            DynamicSessionsError: see `errors`.
+        """
+        silent = bool(request.content.get("silent"))
+        stores = bool(request.content.get("store_history", True)) and not silent
+        if self._loss is not None:
+            loss = self._loss
+            if not silent:  # what a front end runs by itself must not use up what is to be read
+                self._loss = None
+            raise loss
+        await self.connect()
+        self._keep_alive.used()
+        result = None
+        if part.code.strip():
+            code = self._order(request, part, stores=stores, shows=part.last and not silent)
+            result = await self._run(code, request.id)
+            if result is None:
+                return self._released(request.id)
+        return await self._finish(request, part, result, shows=part.last and not silent)
+
+    def _order(self, request: Request, part: Part, *, stores: bool, shows: bool) -> str:
+        """Return what is sent for a part, and count the cell with the first part of it."""
+        counted = self._counted == request.id
+        stores = stores and not counted
+        code = orders.cell(
+            part.code,
+            boot=self._boot,
+            count=self._count - 1 if counted else self._count,
+            stores=stores,
+            shows=shows,
+            whole=part.cell if stores and part.code != part.cell else None,
+        )
+        if stores:
+            self._count, self._counted = self._count + 1, request.id
+        return code
+
+    async def _finish(
+        self, request: Request, part: Part, result: ExecutionResult | None, *, shows: bool
+    ) -> Content:
+        """Show what an execution brought, and return the reply."""
+        if result is not None:
+            self._check(result)
+            for message in messages(result, request.id, count=self._count - 1, shows=shows):
+                self._emit(message)
+                if message.msg_type == "error":
+                    return {**self._reply("error"), **message.content}
+        reply = self._reply("ok")
+        expressions = request.content.get("user_expressions")
+        if part.last and expressions:
+            # The cell ran, and whatever is wrong now is told by the next one.
+            with suppress(DynamicSessionsError):
+                found = await self._question("expressions", expressions=expressions)
+                reply["user_expressions"] = found
+        return reply
+
+    def _reply(self, status: str) -> Content:
+        return {
+            "status": status,
+            "execution_count": self._count - 1,
+            "user_expressions": {},
+            "payload": [],
+        }
+
+    # -- one execution at a time ------------------------------------------------------------
+
+    async def _run(self, code: str, parent: str) -> ExecutionResult | None:
+        """Run code when the session is free; None where an interrupt came first."""
+        self._interrupted = interrupted = asyncio.Event()
+        try:
+            if self._abandoned is not None:
+                self._say(_STILL_RUNS, parent)
+            while (busy := self._abandoned or self._running) is not None:
+                if not await _before(interrupted, busy):
+                    return None
+                self._ended(busy)
+            self._running = running = start_call(self._execute, code)
+            if await _before(interrupted, running):
+                self._ended(running)
+                return running.result()
+            self._abandoned = running
+            running.add_done_callback(lambda done: self._late(done, parent))
+            return None
+        finally:
+            self._interrupted = None
+            self._keep_alive.used()
+
+    def _execute(self, code: str) -> ExecutionResult:
+        return self._session.execute(code, max_output=MAX_OUTPUT)
+
+    def _late(self, running: asyncio.Future[ExecutionResult], parent: str) -> None:
+        """Give an interrupted cell what its code printed until its end."""
+        self._ended(running)
+        if running.cancelled() or running.exception() is not None:
+            return
+        with suppress(DynamicSessionsError):  # told by the next cell, which meets it too
+            self._check(running.result())
+            for message in messages(running.result(), parent, count=self._count - 1, shows=True):
+                self._emit(message)
+
+    def _ended(self, future: asyncio.Future[ExecutionResult]) -> None:
+        if self._running is future:
+            self._running = None
+        if self._abandoned is future:
+            self._abandoned = None
+
+    def _released(self, parent: str) -> Content:
+        words = _RUNS_ON if self._running is self._abandoned else _DID_NOT_RUN
+        error = {
+            "ename": "KeyboardInterrupt",
+            "evalue": words,
+            "traceback": [f"\x1b[31mKeyboardInterrupt\x1b[39m: {words}"],
+        }
+        self._emit(Message("error", error, parent))
+        return {**self._reply("error"), **error}
+
+    def interrupt(self) -> None:
+        """Let go of the running cell; called on the kernel's loop."""
+        if self._interrupted is not None:
+            self._interrupted.set()
+
+    # -- loss -------------------------------------------------------------------------------
+
+    def _check(self, result: ExecutionResult) -> None:
+        """Raise what the service did not do; forget the session where its variables are gone."""
+        if orders.taken_over(result):
+            self._lose(
+                SessionLostError(
+                    "Another kernel has taken this session over and cleared its variables; files "
+                    "are kept. Nothing of this cell ran. Run it again to take the session back, "
+                    "or give each kernel an identifier of its own (DYNAMIC_SESSIONS_IDENTIFIER)."
+                )
+            )
+        if orders.nobody_there(result):
+            self._lose(self._gone(result.container))
+        failure = service_failure(result)
+        if isinstance(failure, InterpreterRestartedError):
+            self._lose(failure)
+        if failure is not None:
+            raise failure
+
+    def _gone(self, container: str) -> DynamicSessionsError:
+        again = "Nothing of this cell ran. Run the cells again that made what you need."
+        if container and container == self._container:
+            return InterpreterRestartedError(
+                "The session's Python was started anew since the last cell: all variables are "
+                f"gone, the files in /mnt/data are kept. {again}"
+            )
+        return SessionLostError(
+            "The service replaced the session by a fresh one since the last cell, as it does after "
+            f"its cool-down: variables and files are gone. {again}"
+        )
+
+    def _lose(self, loss: DynamicSessionsError) -> NoReturn:
+        self._forget()
+        raise loss
+
+    def _forget(self) -> None:
+        self._boot, self._count, self._counted = "", 1, ""
+        self._keep_alive.stop()
+
+    # -- questions --------------------------------------------------------------------------
+
+    async def ask(self, request: Request) -> Content | None:
+        """Answer from the session's own ipykernel; None while it is busy, or where it cannot."""
+        kind = _QUESTIONS.get(request.msg_type)
+        if kind is None or not self._boot or self._running is not None:
+            return None
+        content = dict(request.content)
+        if kind != "history":
+            content = {name: content[name] for name in ("code", "cursor_pos") if name in content}
+        if kind == "inspect":
+            content["detail_level"] = request.content.get("detail_level", 0)
+        try:
+            return await self._question(kind, **content)
+        except DynamicSessionsError:
+            return None  # no answer to Tab; the next cell tells what is wrong
+
+    async def _question(self, kind: str, **content: Any) -> Content:
+        code = orders.question(self._boot, kind, **content)
+        self._running = running = start_call(self._ask, code)
+        try:
+            result = await asyncio.shield(running)
+        finally:
+            self._ended(running)
+        try:
+            self._check(result)
+        except (SessionLostError, InterpreterRestartedError) as loss:
+            self._loss = loss
+            raise
+        return orders.read_answer(result)
+
+    def _ask(self, code: str) -> ExecutionResult:
+        return self._session.execute(code, timeout=_QUESTION_SECONDS, attempts=1)
+
+    def tell(self, request: Request) -> None:
+        """Drop it: a direct execution has neither comms nor `input()`."""
+
+    # -- the session's life -----------------------------------------------------------------
+
+    def _touch(self) -> None:
+        """Keep the session from cooling down, without making a new one where it is gone."""
+        if self._running is None:
+            self._session.info()
+
+    async def restart(self) -> None:
+        """Fresh variables, same session, same files."""
+        self._loss, self._fresh = None, True
+        self._forget()
+        await self.connect()
+
+    async def close(self, *, delete: bool) -> None:
+        """Let go of the session within 1.5 s, deleting it where asked."""
+        self._forget()
+        if delete:
+            deleted = start_call(self._session.delete)
+            with suppress(SessionNotFoundError, TimeoutError, DynamicSessionsError):
+                await asyncio.wait_for(deleted, _DELETE_SECONDS)
+
+    def _say(self, text: str, parent: str) -> None:
+        self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, parent))
+
+
+async def _before(interrupted: asyncio.Event, future: asyncio.Future[Any]) -> bool:
+    """Wait for a future, at most until the interrupt; whether it is done."""
+    waiting = asyncio.ensure_future(interrupted.wait())
+    try:
+        await asyncio.wait({waiting, future}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return future.done()
