@@ -42,18 +42,17 @@ class ProgressLine:
 
     def finish(self, text: str) -> None:
         """Replace the line by its final text and end it."""
-        self._draw(text)
-        self._write("\n")
+        self._draw(text, end="\n")
 
     def abandon(self) -> None:
         """End the line as it is, so that what follows stands on its own."""
         if self._length:
             self._write("\n")
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, text: str, end: str = "") -> None:
         # Front ends write over character by character, so what is longer must be blanked out.
         start = "\r" if self._length else ""
-        self._write(f"{start}{text:<{self._length}}")
+        self._write(f"{start}{text:<{self._length}}{end}")
         self._length = len(text)
 
 
