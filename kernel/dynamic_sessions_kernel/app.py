@@ -32,6 +32,7 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
     kernel_class = DynamicSessionsKernel
     #: What our own process prints or logs goes to Jupyter's terminal: in no cell would it show.
     outstream_class = None
+    shell_channel_thread: Any
 
     def load_config_file(self, suppress_errors: bool | None = None) -> None:
         """Read `dynamic_sessions_kernel_config.py` of Jupyter's configuration folders too."""

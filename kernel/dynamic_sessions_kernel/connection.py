@@ -134,7 +134,9 @@ class Connection:
         if self.session is None:
             await self._find(settings)
         assert self.session is not None  # noqa: S101 - `_find` has set it or raised
-        self.runtime = await connect_runtime(settings, self._emit, self.session, fresh=self._fresh)
+        self.runtime = await connect_runtime(
+            settings, self._emit, self.session, self._say, fresh=self._fresh
+        )
         self._fresh = False
         return self.runtime
 

@@ -62,7 +62,9 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._gate = Gate("isolated", commands=tuple(ACTIONS))
+        # A wrong setting is told by the first cell; until then, the safe one holds.
+        mode = "trusted" if self.outputs == "trusted" else "isolated"
+        self._gate = Gate(mode, commands=tuple(ACTIONS))
         self._outbox = Outbox(
             self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop
         )
@@ -266,7 +268,9 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         # Not before now: it takes long to import.
         from IPython.core.inputtransformer2 import TransformerManager
 
-        status, indent = TransformerManager().check_complete(parent["content"]["code"])
+        status, indent = TransformerManager().check_complete(  # type: ignore[no-untyped-call]  # IPython has few types
+            parent["content"]["code"]
+        )
         reply: Content = {"status": status}
         if status == "incomplete":
             reply["indent"] = " " * (indent or 0)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .bridge.answers import CannotHostError
+from .bridge.runtime import BridgeRuntime
 from .direct import DirectRuntime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dynamic_sessions_kernel.errors import DynamicSessionsError
     from dynamic_sessions_kernel.pool.session import Session
     from dynamic_sessions_kernel.settings import Settings
 
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def connect_runtime(
-    settings: Settings, emit: Emit, session: Session, *, fresh: bool
+    settings: Settings, emit: Emit, session: Session, say: Callable[[str], None], *, fresh: bool
 ) -> Runtime:
     """Make the runtime that the settings ask for, and connect it.
 
@@ -22,17 +27,36 @@ async def connect_runtime(
         settings: of the kernel.
         emit: takes the runtime's messages.
         session: the session to run in.
+        say: shows a sentence in the cell that runs.
         fresh: clear the variables of a session that the kernel's forerunner has left.
 
     Raises:
+        CannotHostError: the bridge was asked for, and the session cannot host it.
         DynamicSessionsError: see `Runtime.connect`.
     """
-    runtime = DirectRuntime(emit, session, keep_alive=settings.keep_alive, fresh=fresh)
-    await runtime.connect()
-    return runtime
+    keep_alive = settings.keep_alive
+    if settings.runtime != "direct":
+        bridge = BridgeRuntime(emit, session, keep_alive=keep_alive, fresh=fresh)
+        try:
+            await bridge.connect()
+        except CannotHostError as error:
+            await bridge.close(delete=False)
+            if settings.runtime == "bridge":
+                raise
+            say(_falling_back(error))
+        else:
+            return bridge
+    direct = DirectRuntime(emit, session, keep_alive=keep_alive, fresh=fresh)
+    await direct.connect()
+    return direct
 
 
 def offers_debugger(choice: str) -> bool:
     """Whether front ends are told of a debugger, before any session exists."""
-    del choice  # a direct execution cannot be stepped through
-    return False
+    return choice != "direct"
+
+
+def _falling_back(error: DynamicSessionsError) -> str:
+    return (
+        f"Cells run as direct executions, without streaming output, input() and interrupt: {error}"
+    )

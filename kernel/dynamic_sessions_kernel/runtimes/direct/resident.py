@@ -156,7 +156,7 @@ def packed(answer: Any) -> str:
 
 def arrive(*, fresh: bool) -> str:
     """Find the interpreter's resident, or make it, and have it belong to the caller."""
-    shell = get_ipython()
+    shell: Any = get_ipython()
     found = getattr(shell, "dynamic_sessions_resident", None)
     resident = found or Resident(shell)
     shell.dynamic_sessions_resident = resident

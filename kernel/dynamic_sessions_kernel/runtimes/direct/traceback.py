@@ -51,10 +51,13 @@ def read_failure(stderr: str) -> Failure:
     coloured = stderr.rstrip("\n")
     plain = _COLOUR.sub("", coloured)
     start, ename, evalue = _find(plain)
-    shown = coloured[_position(coloured, start) :]
+    at = _position(coloured, start)
+    shown = coloured[at:]
+    # Where there is no traceback, the exception's line may have been printed too.
+    printed = coloured[:at].removesuffix(f"{shown}\n")
     if "\x1b[" not in shown:
         shown = _painted(shown, ename)
-    return Failure(ename, evalue, shown.split("\n"), plain[:start])
+    return Failure(ename, evalue, shown.split("\n"), printed)
 
 
 def _find(plain: str) -> tuple[int, str, str]:
