@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import secrets
 import threading
 import time
@@ -24,6 +25,7 @@ from dynamic_sessions_kernel.errors import (
     AnswerLostError,
     DynamicSessionsError,
     InterpreterRestartedError,
+    NotSentError,
     SessionLostError,
 )
 
@@ -52,6 +54,11 @@ DOWN_BUDGET = 1 << 20
 #: Pauses between polls when nothing runs.
 SHORTEST_POLL, LONGEST_POLL = 0.3, 30.0
 
+
+_INTERRUPTED = (
+    "Interrupted while the session could not be reached. If the cell runs there already, it is "
+    "interrupted as soon as it can be, and its output still arrives; if not, it will not run."
+)
 
 #: Errors after which the connection is gone.
 _FINAL = (SessionLostError, InterpreterRestartedError, TakenOverError, CannotHostError)
@@ -104,6 +111,7 @@ class Link:
         listener: takes what comes.
         keep_alive: seconds without a message for which the session is kept; 0 for none.
         mode: what to do with an ipykernel that is there already: `keep` it, or start a `fresh` one.
+        unreachable: for how many seconds a service that cannot be reached is tried again.
     """
 
     def __init__(
@@ -114,6 +122,7 @@ class Link:
         *,
         keep_alive: float,
         mode: Literal["keep", "fresh"] = "keep",
+        unreachable: float = math.inf,
     ) -> None:
         self._execute = execute
         self._folder = relay_folder(identifier)
@@ -127,9 +136,11 @@ class Link:
         self._incoming: Incoming | None = None
         self._budget = Budget()
         self._down_budget = DOWN_BUDGET
-        self._trouble = Trouble(listener.troubled)
+        self._trouble = Trouble(listener.troubled, unreachable)
         self._hold = FIRST_HOLD
         self._more = False
+        self._skip = False
+        self._given_up = False
         self._over = False
         self.was_open = False
         self._active = time.monotonic()
@@ -166,14 +177,14 @@ class Link:
             self._changed.notify()
 
     def give_up(self) -> None:
-        """End the trying, if an exchange is being tried again, and fail what waits for it."""
+        """End the trying, if an exchange is being tried again, and fail what waits for it.
+
+        An exchange that is on its way is not tried again should it fail.
+        """
         if self._trouble.lasts or not self.was_open:
-            self._fail(
-                AnswerLostError(
-                    "Interrupted while the session could not be reached. What runs there is "
-                    "interrupted too as soon as it can be; its output still arrives if it can."
-                )
-            )
+            self._fail(AnswerLostError(_INTERRUPTED))
+        else:
+            self._given_up = True
 
     def close(self) -> None:
         """End the connection; what the session still has to say is not awaited."""
@@ -195,8 +206,13 @@ class Link:
                 self._fail(SessionLostError(f"The connection failed: {error!r}"))
 
     def _fail(self, error: DynamicSessionsError) -> None:
-        if isinstance(error, _FINAL) or not self.was_open:
+        if isinstance(error, (*_FINAL, NotSentError)) or not self.was_open:
             self.close()
+        with self._changed:
+            # What failed here must not run there later.
+            self._outgoing.discard()
+            self._skip = True
+            self._changed.notify()
         with contextlib.suppress(InvalidStateError):
             self.opened.set_exception(error)
         self._listener.failed(error, over=self._over)
@@ -255,6 +271,7 @@ class Link:
             return
         self._exchanged = time.monotonic()
         self._trouble.over()
+        self._given_up = False
         _log.debug(
             "exchange: %.0f ms, held for at most %.0f, %d characters down, %d up",
             (self._exchanged - started) * 1000,
@@ -273,6 +290,7 @@ class Link:
             "boot": self._boot,
             "hello": self._hello,
             "seq": self._outgoing.base,
+            "skip": self._skip,
             "ack": None if self._incoming is None else self._incoming.position,
             "hold": hold,
             "budget": self._budget.size,
@@ -298,6 +316,7 @@ class Link:
         if self._incoming is None:
             self._incoming = Incoming(answer.start)
         with self._changed:
+            self._skip = self._skip and answer.ack < self._outgoing.base
             try:
                 self._outgoing.acknowledge(answer.ack)
                 messages = self._incoming.take(answer.start, answer.data)
@@ -327,7 +346,10 @@ class Link:
             DynamicSessionsError: that cannot help.
         """
         _log.debug("exchange: %s", type(error).__name__)
+        if self._given_up:
+            self._given_up = False
+            raise AnswerLostError(_INTERRUPTED)
         if is_too_large(error, sent) and self._down_budget > sent // 2:
             self._down_budget = sent // 2
             return
-        self._trouble.met(error, waiting=waiting)
+        self._trouble.met(error, waiting=waiting, opening=bool(self._hello))

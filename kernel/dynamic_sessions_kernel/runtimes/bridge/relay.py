@@ -138,6 +138,8 @@ class Relay:
                 return
             if head["ack"] is not None:
                 self._up.acknowledge(head["ack"])
+            if head["skip"] and head["seq"] > self._down.position:
+                self._down = Incoming(head["seq"])  # what lay between has failed over there
             self._waiter = _Waiter(caller, head)
             for message in self._down.take(head["seq"], data):
                 self._handle(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -44,6 +45,8 @@ class BridgeRuntime(Runtime):
         session: the session to run in.
         keep_alive: seconds of idleness for which the session is kept from cooling down.
         fresh: start a fresh ipykernel even if the session has one from before.
+        unreachable: for how many seconds a service that cannot be reached is tried again while a
+            cell waits; endless by default, and an interrupt ends it.
 
     Attributes:
         found: whether the last connection found an ipykernel with its variables.
@@ -52,12 +55,19 @@ class BridgeRuntime(Runtime):
     name: ClassVar[str] = "bridge"
 
     def __init__(
-        self, emit: Emit, session: Session, *, keep_alive: float = 3600.0, fresh: bool = False
+        self,
+        emit: Emit,
+        session: Session,
+        *,
+        keep_alive: float = 3600.0,
+        fresh: bool = False,
+        unreachable: float = math.inf,
     ) -> None:
         super().__init__(emit)
         self.found = False
         self._session = session
         self._keep_alive = keep_alive
+        self._unreachable = unreachable
         self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
         self._link: Link | None = None
         self._opening: asyncio.Lock | None = None
@@ -98,6 +108,7 @@ class BridgeRuntime(Runtime):
                 self,
                 keep_alive=self._keep_alive,
                 mode=self._mode,
+                unreachable=self._unreachable,
             )
             self._link = link
             try:
@@ -170,8 +181,8 @@ class BridgeRuntime(Runtime):
         """Interrupt the running cell. May be called from any thread; returns at once."""
         link = self._link
         if link is not None:
-            link.post({"to": "relay", "type": "interrupt"})
             link.give_up()
+            link.post({"to": "relay", "type": "interrupt"})
 
     async def restart(self) -> None:
         """Fresh variables, same session, same files; cells that run are ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import TYPE_CHECKING
@@ -28,7 +29,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 #: to shrink from its largest to its smallest.
 NONSENSE_LIMIT = 16
 #: Trouble shorter than this is not worth a word; nor is a call that is this late yet trouble.
-_TOLD_AFTER, _LATE_AFTER = 1.5, 2.0
+TOLD_AFTER, _LATE_AFTER = 1.5, 2.0
+
+#: How long opening a connection is tried: where the service cannot be reached, and otherwise.
+OPENING_UNREACHABLE, OPENING = 3.0, 60.0
 
 #: Failures that pass by themselves.
 _PASSING = (NotSentError, AnswerLostError, UnavailableError, PoolFullError, ServiceInterpreterError)
@@ -47,10 +51,12 @@ class Trouble:
 
     Args:
         tell: shows a person what is the matter, and with None that it is over.
+        unreachable: for how many seconds a service that cannot be reached is tried again.
     """
 
-    def __init__(self, tell: Callable[[str | None], None]) -> None:
+    def __init__(self, tell: Callable[[str | None], None], unreachable: float) -> None:
         self._tell = tell
+        self._unreachable = unreachable
         self._told = False
         self._since: float | None = None
         self._late_at: float | None = None
@@ -75,8 +81,13 @@ class Trouble:
             self._told = False
             self._tell(None)
 
-    def met(self, error: Exception, *, waiting: bool) -> None:
+    def met(self, error: Exception, *, waiting: bool, opening: bool) -> None:
         """Note a failure that may pass, and decide on the pause; tell it if somebody waits.
+
+        Args:
+            error: the failure.
+            waiting: whether somebody waits for an answer.
+            opening: whether there is no connection yet: then an error loses nothing.
 
         Raises:
             DynamicSessionsError: it does not pass.
@@ -93,14 +104,23 @@ class Trouble:
                     f"What the session answers is not its relay's protocol ({error}). Nothing "
                     "more was run; run the cell again to try once more."
                 ) from None
-        elif waiting and not isinstance(error, _PASSING):
+        elif waiting and (
+            not isinstance(error, _PASSING)
+            or now - self._since >= self._patience(error, opening=opening)
+        ):
             raise error
         first = self.pause == 0.0
         self.pause = FIRST_PAUSE if first else min(LONGEST_PAUSE, self.pause * 2)
         self.pause *= random.uniform(0.7, 1.0)  # noqa: S311 - spreads kernels, hides nothing
-        if waiting and now - self._since > _TOLD_AFTER:
+        if waiting and now - self._since > TOLD_AFTER:
             self._told = True
             self._tell(_sentence(error, now - self._since))
+
+    def _patience(self, error: Exception, *, opening: bool) -> float:
+        longest = math.inf if not isinstance(error, NotSentError) else self._unreachable
+        if not opening:
+            return longest
+        return min(longest, OPENING_UNREACHABLE if isinstance(error, NotSentError) else OPENING)
 
 
 def _sentence(error: Exception, seconds: float) -> str:
