@@ -60,7 +60,6 @@ def readable_size(size: int) -> str:
     """Return a number of bytes as people read it, such as `1.4 MB`."""
     if size < 1 << 10:
         return f"{size} B"
-    for unit, shift in (("KB", 10), ("MB", 20)):
-        if size < 1 << (shift + 10):
-            return f"{size / (1 << shift):.1f} {unit}"
-    return f"{size / (1 << 30):.1f} GB"
+    if size < 1 << 20:
+        return f"{size / (1 << 10):.1f} KB"
+    return f"{size / (1 << 20):.1f} MB"
