@@ -71,7 +71,7 @@ class LocalPool:
         self._server: HTTPServer | None = None
 
     def address(self) -> dict[str, Any]:
-        """Return what a caller needs, and the sandbox that sessions are in; the token is a secret."""
+        """Return what a caller needs, a secret for the token, and what sessions are in."""
         port = self._sockets[0].getsockname()[1]
         return {
             "endpoint": f"http://{HOST}:{port}{POOL_PATH}",
@@ -87,10 +87,10 @@ class LocalPool:
         self._store.prepare()
 
     def quiet_for(self) -> float:
-        """Seconds since the last call, 0 while a call or a session lives."""
+        """Return the seconds since the last call or session, 0 while one lives."""
         if self._service.calls or not self._store.empty:
-            self._service.last_call = time.monotonic()
-        return time.monotonic() - self._service.last_call
+            return 0
+        return time.monotonic() - max(self._service.last_call, self._store.last_end)
 
     def refuse_calls(self) -> None:
         """Take no new connections any more."""

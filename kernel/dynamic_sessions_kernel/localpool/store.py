@@ -38,6 +38,7 @@ class SessionStore:
 
     Attributes:
         sandbox_name: of the sandbox that each session is in.
+        last_end: when a session last ended, by `time.monotonic`.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class SessionStore:
         self._sessions: dict[str, asyncio.Task[Session]] = {}
         self._calls: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.last_end = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -109,6 +111,7 @@ class SessionStore:
         task = self._sessions.pop(identifier, None)
         if task is None:
             return False
+        self.last_end = time.monotonic()
         timer = self._timers.pop(identifier, None)
         if timer is not None:
             timer.cancel()
