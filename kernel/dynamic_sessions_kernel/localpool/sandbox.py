@@ -6,6 +6,7 @@ each kind is tried for real, with the table that sessions get, before it is chos
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -141,9 +142,14 @@ def _try(name: str) -> str:
 
 def remove_tree(folder: Path) -> None:
     """Remove what a session leaves, however it set permissions; links are not followed."""
+    _open_up(folder)
     for path, folders, _ in os.walk(folder):
         for name in folders:
-            inner = Path(path, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+            _open_up(Path(path, name))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not folder.is_symlink():
+            folder.chmod(0o700)
