@@ -133,7 +133,9 @@ class Interpreter:
 
     async def interrupt(self) -> None:
         """Interrupt what runs; an idle interpreter does not mind."""
-        self._order("interrupt")
+        # One that is just starting would end of it.
+        if self._wanted:
+            self._order("interrupt")
 
     async def restart(self) -> None:
         """Replace the interpreter by a fresh one; what runs in it ends as `died`.

@@ -18,9 +18,8 @@ RICH_BOUND = 64 * 1024**2
 #: What a message costs at least, so that a million empty ones are bounded as well.
 MESSAGE_COST = 512
 
-KINDS = frozenset(
-    ("stream", "display_data", "update_display_data", "execute_result", "error", "clear_output")
-)
+#: What counts beside streams.
+RICH = frozenset(("display_data", "update_display_data", "execute_result", "error"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Kept:
             if name in {"stdout", "stderr"} and spent < STREAM_BOUND:
                 self._stream_costs[name] = spent + cost
                 self._streams.append((self._number, msg_type, content))
-        elif msg_type in KINDS:
+        elif msg_type in RICH:
             self._rich.append((self._number, msg_type, content, cost))
             self._rich_cost += cost
             while self._rich_cost > RICH_BOUND and len(self._rich) > 1:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,11 @@ def choose(wanted: str = "auto") -> Sandbox:
     Raises:
         LocalPoolError: the kind is unknown, or does not work here.
     """
+    if sys.platform != "linux":
+        raise LocalPoolError(
+            "The embedded pool runs on Linux only; nothing was started. Set the endpoint of an "
+            "Azure pool (AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT)."
+        )
     if wanted == "none":
         return Sandbox("none")
     failures = {}

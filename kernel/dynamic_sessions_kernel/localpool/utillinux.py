@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 _SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = ("setpriv", "unshare", "sh", "mount", "umount", "pivot_root")
 _NAMESPACES = ("--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup")
-_FLAGS = {
-    os.ST_NOSUID: "nosuid",
-    os.ST_NODEV: "nodev",
-    os.ST_NOEXEC: "noexec",
-}
 
 
 def command(place: layout.Place, inner: list[str]) -> list[str]:
@@ -118,9 +113,9 @@ def _mount_point(source: str, target: str) -> Iterator[str]:
 def _options(path: str, access: str) -> str:
     """Name a bind's flags; a user namespace cannot take away those that the host set."""
     held = os.statvfs(path).f_flag
-    kept = [name for flag, name in _FLAGS.items() if held & flag]
     access = "ro" if held & os.ST_RDONLY else access
-    return ",".join(dict.fromkeys(("remount", "bind", access, "nosuid", "nodev", *kept)))
+    execution = ["noexec"] if held & os.ST_NOEXEC else []
+    return ",".join(("remount", "bind", access, "nosuid", "nodev", *execution))
 
 
 def _mounted_below(source: str) -> list[str]:

@@ -29,21 +29,21 @@ def launch(order: dict[str, Any]) -> None:
     from tornado.ioloop import IOLoop
     from traitlets.config import Config
 
-    class Launcher(IPKernelApp):
+    class Launcher(IPKernelApp):  # type: ignore[misc]  # ipykernel is untyped
         def init_iopub(self, context: Any) -> None:
             context.sndhwm = 0
-            super().init_iopub(context)  # type: ignore[no-untyped-call]  # ipykernel is
+            super().init_iopub(context)
 
         def start(self) -> None:
             IOLoop.current().add_callback(say_ready)
-            super().start()  # type: ignore[no-untyped-call]  # untyped
+            super().start()
 
     config = Config()
     config.IPKernelApp.update(PORTS, transport="ipc", ip=order["prefix"])
     config.Session.key = order["key"].encode()
     config.HistoryManager.hist_file = ":memory:"
     app = Launcher.instance(config=config)
-    app.initialize([])  # type: ignore[no-untyped-call]  # likewise
+    app.initialize([])
     app.start()
 
 
