@@ -10,11 +10,13 @@ import argparse
 import base64
 import json
 import os
+import re
 import struct
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import zmq
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import KernelManager
 
@@ -45,7 +47,7 @@ class Screen:
         elif message["msg_type"] in {"execute_result", "display_data"}:
             self.show_data(content["data"])
         elif message["msg_type"] == "error":
-            print("\n".join(content["traceback"]))
+            print(plain("\n".join(content["traceback"])))
 
     def show_data(self, data: dict[str, Any]) -> None:
         """Save a figure, print anything else as text."""
@@ -62,6 +64,11 @@ class Screen:
         path.write_bytes(image)
         self.figures.append(path)
         print(f"[PNG, {width} x {height} pixels, {len(image):,} bytes: {path}]")
+
+
+def plain(text: str) -> str:
+    """Return `text`, without colours where no terminal would show them."""
+    return text if sys.stdout.isatty() else re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def main() -> int:
@@ -93,6 +100,8 @@ def main() -> int:
 def run(name: str, screen: Screen) -> list[str]:
     """Start the kernel, run the notebook's cells; return what went wrong, one sentence each."""
     manager = KernelManager(kernel_name=name)
+    if manager.has_trait("transport_encryption") and zmq.has("curve"):
+        manager.transport_encryption = "auto"  # what goes over TCP here is nobody else's to read
     introduce(manager)
     manager.start_kernel(cwd=str(NOTEBOOK.parent))  # where %upload looks for relative names
     client = manager.blocking_client()

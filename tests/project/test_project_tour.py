@@ -40,7 +40,8 @@ def test_the_tour_shows_its_outputs_a_figure_among_them(jupyter_home: Path, tmp_
     assert "embedded pool" in ended.stdout.splitlines()[0]
     assert "readings.csv" in ended.stdout
     assert "Coldest at 4 o'clock: 9.8 degrees" in ended.stdout
-    assert "ZeroDivisionError" in ended.stdout, "the error on purpose"
+    assert "ZeroDivisionError: division by zero" in ended.stdout, "the error on purpose"
+    assert ended.stderr == ""
     assert ended.stdout.rstrip().endswith("The tour passed: every cell did what it should.")
     with Image.open(tmp_path / "figures" / "figure-1.png") as figure:
         assert figure.format == "PNG"
