@@ -57,8 +57,10 @@ class Channels:
     def send(self, msg_type: str, content: dict[str, Any]) -> str:
         """Send a request on the shell channel; returns its `msg_id`."""
         message = self._session.msg(msg_type, content)
+        # The session's own `send` goes around the socket's event loop, and may take in silence the
+        # signal that a reply is there: the wait for it would never end.
         # Over ipc to a living interpreter this never waits; the future has nothing to say.
-        self._session.send(self._shell, message)
+        self._shell.send_multipart(self._session.serialize(message))
         return str(message["header"]["msg_id"])
 
     async def reply(self) -> tuple[dict[str, Any], int]:
