@@ -191,7 +191,8 @@ class Interpreter:
                 except LocalPoolError:
                     # A session without an interpreter serves nobody; the pool sees it gone.
                     self._hang_up()
-                    await self._gone.wait()
+                    await _within(self._gone.wait(), _STOP_LIMIT)
+                    self._gone.set()
             return self._channels if self.alive else None
 
     async def _enter(self) -> None:
