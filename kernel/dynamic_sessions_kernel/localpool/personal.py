@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -50,12 +50,14 @@ class PoolAddress:
         token: the bearer token, a secret.
         sandbox: what its sessions run in: `bwrap`, `util-linux` or `none`.
         reason: why nothing better than `none` was chosen; else empty.
+        started: whether this call started it.
     """
 
     endpoint: str
     token: str = field(repr=False)
     sandbox: str
     reason: str = ""
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _start(files: PersonalFiles, linger: float) -> PoolAddress:
         told = {"error": f"it gave no address; its log is {files.log}"}
     if "error" in told:
         raise LocalPoolError(f"The embedded pool did not start: {told['error']}. Nothing ran.")
-    return _address(told)
+    return replace(_address(told), started=True)
 
 
 def _first_line(starter: subprocess.Popen[bytes]) -> bytes:

@@ -63,7 +63,7 @@ class Service:
         self.incoming = incoming
         self.calls = 0
         self.last_call = time.monotonic()
-        self._bearer = f"Bearer {token}".encode()
+        self._token = token.encode()
 
     def listen(self) -> HTTPServer:
         """Return a server that is not bound yet."""
@@ -75,7 +75,8 @@ class Service:
 
     def admits(self, authorization: str) -> bool:
         """Whether a call with this header is let in."""
-        return hmac.compare_digest(authorization.encode(), self._bearer)
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), self._token)
 
 
 @stream_request_body
@@ -90,6 +91,7 @@ class _Handler(RequestHandler):
         self._query: dict[str, str] = {}
         self._body = bytearray()
         self._upload: Upload | None = None
+        self._responding = False
 
     def prepare(self) -> None:
         self._service.last_call = time.monotonic()
@@ -115,6 +117,7 @@ class _Handler(RequestHandler):
     async def _respond(self) -> None:
         service = self._service
         service.calls += 1
+        self._responding = True
         try:
             answer = await self._answer()
             await service.faults.delay()
@@ -219,7 +222,7 @@ class _Handler(RequestHandler):
 
     def on_connection_close(self) -> None:
         """Drop a half upload; what runs goes on, as it does in the service."""
-        if not self._service.calls:
+        if not self._responding:
             self._discard()
 
     def _discard(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from .faults import Faults
     from .sandbox import Sandbox
-
-_log = logging.getLogger(__name__)
 
 
 class SessionStore:
@@ -120,7 +117,9 @@ class SessionStore:
 
     async def close(self) -> None:
         """End all sessions, the ready one too."""
-        for identifier in list(self._sessions):
+        for identifier, task in list(self._sessions.items()):
+            if not task.done():
+                task.cancel()
             self.end(identifier)
         await self._ready.close()
         if self._tasks:
@@ -134,7 +133,7 @@ class SessionStore:
 
     async def _allocated(self, identifier: str) -> Session:
         task = self._sessions.get(identifier)
-        if task is not None and task.done() and not task.cancelled() and self._dead(task):
+        if task is not None and task.done() and self._dead(task):
             self.end(identifier)
             task = None
         if task is None:
@@ -144,6 +143,10 @@ class SessionStore:
         try:
             # Of several calls for one new session, one that goes away must not take it along.
             return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise refusals.unavailable() from None
+            raise
         except LocalPoolError as error:
             if self._sessions.get(identifier) is task:
                 del self._sessions[identifier]
@@ -198,7 +201,7 @@ class SessionStore:
 async def _close(task: asyncio.Task[Session]) -> None:
     try:
         session = await task
-    except LocalPoolError:
+    except (LocalPoolError, asyncio.CancelledError):
         return
     await session.close()
     await asyncio.to_thread(remove_tree, session.folder)

@@ -99,12 +99,9 @@ class Tree:
             Refusal: a link or a file is in the place of a folder, or a folder in that of the file.
         """
         status = source.stat()
-        with self._folder(folders, make=True) as folder:
-            try:
-                # Not following the last name is what rename does: a link there is replaced.
-                os.rename(source, name, dst_dir_fd=folder)
-            except (IsADirectoryError, NotADirectoryError):
-                raise bad_name("A folder has this name.") from None
+        with self._folder(folders, make=True) as folder, _told(folder, name):
+            # Not following the last name is what rename does: a link there is replaced.
+            os.rename(source, name, dst_dir_fd=folder)
             return _entry(folders, name, status)
 
     def delete(self, folders: tuple[str, ...], name: str) -> None:
@@ -120,13 +117,14 @@ class Tree:
 
     @contextmanager
     def _folder(self, folders: tuple[str, ...], *, make: bool = False) -> Iterator[int]:
-        current = os.open(self._root, _FOLDER)
+        with _told(None, str(self._root)):
+            current = os.open(self._root, _FOLDER)
         try:
             for name in folders:
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(name, dir_fd=current)
                 with _told(current, name):
+                    if make:
+                        with suppress(FileExistsError):
+                            os.mkdir(name, dir_fd=current)
                     inner = os.open(name, _FOLDER, dir_fd=current)
                 os.close(current)
                 current = inner
@@ -136,7 +134,7 @@ class Tree:
 
 
 @contextmanager
-def _told(folder: int, name: str) -> Iterator[None]:
+def _told(folder: int | None, name: str) -> Iterator[None]:
     """Turn what the system says of a name in a folder into what the service says of it."""
     try:
         yield
@@ -144,6 +142,8 @@ def _told(folder: int, name: str) -> Iterator[None]:
         with suppress(OSError):
             if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                 raise _is_link() from None
+        if error.errno == errno.EISDIR:
+            raise bad_name("A folder has this name.") from None
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             raise no_such_file("The file or folder does not exist.") from None
         if error.errno in (errno.EACCES, errno.EPERM):
