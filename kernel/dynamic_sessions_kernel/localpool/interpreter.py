@@ -254,7 +254,10 @@ class Interpreter:
         ]
         for _ in range(int(_START_LIMIT / _HEARING)):
             channels.send("kernel_info_request", {})
-            if await self._first(self._heard, _HEARING):
+            heard = await self._first(self._heard, _HEARING)
+            if self._exited.is_set() or self._gone.is_set():
+                break
+            if heard:
                 self._wanted = self._boot
                 return
         await self._say_why()
