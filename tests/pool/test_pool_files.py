@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import re
@@ -220,6 +221,13 @@ def test_a_download_without_a_target_is_a_stream(service, session) -> None:
     service.plays(b"1,2")
     with session.download("a.csv") as stream:
         assert stream.read() == b"1,2"
+
+
+def test_a_download_that_fails_leaves_no_open_stream(service, session) -> None:
+    service.answers({"error": {"code": "FileNotFound"}}, 404)
+    with pytest.raises(errors.RemoteFileNotFoundError):
+        session.download("a.csv")
+    gc.collect()  # a stream left open is a warning, and that an error
 
 
 def test_a_download_to_a_stream_is_written_where_it_stands(service, session) -> None:

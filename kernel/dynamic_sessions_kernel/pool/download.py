@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,14 +53,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def spooled() -> BinaryIO:
-    """Return a stream for a file nobody named: in memory while small, gone when closed."""
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # type: ignore[return-value]  # has all that BinaryIO has since 3.11
+def fetch_aside(fetch: Callable[[BinaryIO], None]) -> BinaryIO:
+    """Fetch into a stream that nobody named, in memory while small; gone when it is closed."""
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    stream = cast("BinaryIO", copy)
+    try:
+        fetch(stream)
+    except BaseException:
+        stream.close()
+        raise
+    stream.seek(0)
+    return stream
 
 
 def fetch_into(target: BinaryIO, fetch: Callable[[BinaryIO], None]) -> None:
     """Fetch to one side first and copy then, so that an attempt that fails writes nothing."""
-    with spooled() as copy:
-        fetch(copy)
-        copy.seek(0)
+    with fetch_aside(fetch) as copy:
         shutil.copyfileobj(copy, target)

@@ -188,10 +188,7 @@ class Session:
             )
 
         if target is None:
-            stream = downloads.spooled()
-            fetch(stream)
-            stream.seek(0)
-            return stream
+            return downloads.fetch_aside(fetch)
         if isinstance(target, str | os.PathLike):
             path = Path(target)
             path = path / name if path.is_dir() else path
