@@ -74,7 +74,7 @@ class Connection:
         self._pool: SessionPool | None = None
         self._opening: asyncio.Task[Runtime] | None = None
         self._embedded = False
-        self._noticed = False
+        self._warned = False
         self._made = False
         self._given = False
         # The session of a kernel before us, if there is one, holds variables that are not ours.
@@ -163,11 +163,16 @@ class Connection:
         from .localpool.personal import find_or_start
 
         address = await start_call(find_or_start)
-        if not self._noticed and address.sandbox == "none":
-            self._noticed = True
+        if address.sandbox == "none" and not self._warned:
+            self._warned = True
             self._say(
-                "This session runs on your machine WITHOUT a sandbox: its code can reach your "
-                "files and network. Install bubblewrap for one, or set an Azure pool's endpoint."
+                "The embedded pool runs sessions on this machine WITHOUT a sandbox: their code "
+                f"can do all that you can. {address.reason}".rstrip()
+            )
+        elif address.started:
+            self._say(
+                "Started the embedded pool: sessions run on this machine, in a sandbox "
+                f"({address.sandbox}) that is good for development and is not Hyper-V."
             )
         return address.endpoint, address.token
 

@@ -31,6 +31,7 @@ from .runtimes.choose import offers_debugger
 from .settings import SettingTraits
 
 if TYPE_CHECKING:
+    from .outputs.gate import Mode
     from .runtimes.base import Content
 
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
@@ -63,7 +64,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # A wrong setting is told by the first cell; until then, the safe one holds.
-        mode = "trusted" if self.outputs == "trusted" else "isolated"
+        mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
         self._gate = Gate(mode, commands=tuple(ACTIONS))
         self._outbox = Outbox(
             self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop

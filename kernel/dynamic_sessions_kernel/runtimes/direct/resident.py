@@ -115,7 +115,12 @@ class Resident:
         order, self._order = self._order, None
         if order is None:
             self._store_inputs(number, source, source_raw)
-        elif order["cell"] is not None:
+            return
+        # `In` is a list, in which a number that was never stored must not be missing.
+        history = self.shell.history_manager
+        for stored in (history.input_hist_parsed, history.input_hist_raw):
+            stored[number:] = [""] * (number - len(stored))
+        if order["cell"] is not None:
             self._store_inputs(number, self.transformed(order["cell"]), order["cell"])
         elif order["stores"]:
             raw = (source_raw or source).partition("\n")[2]

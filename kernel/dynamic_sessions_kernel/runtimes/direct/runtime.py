@@ -48,6 +48,10 @@ _RUNS_ON = (
 _DID_NOT_RUN = "Interrupted before the session was free: nothing of this cell ran."
 
 
+class _LetGo(Exception):  # noqa: N818 - ends a cell, and is no error
+    """An interrupt let go of the cell; the message is what the person reads."""
+
+
 class DirectRuntime(Runtime):
     """Runs cells as executions of the service.
 
@@ -119,14 +123,21 @@ class DirectRuntime(Runtime):
                 self._loss = None
             raise loss
         await self.connect()
-        self._keep_alive.used()
-        result = None
-        if part.code.strip():
-            code = self._order(request, part, stores=stores, shows=part.last and not silent)
-            result = await self._run(code, request.id)
-            if result is None:
-                return self._released(request.id)
-        return await self._finish(request, part, result, shows=part.last and not silent)
+        shows = part.last and not silent
+        self._interrupted = asyncio.Event()
+        try:
+            result = None
+            if part.code.strip():
+                await self._turn(request.id)
+                result = await self._run(
+                    self._order(request, part, stores=stores, shows=shows), request.id
+                )
+        except _LetGo as released:
+            return self._released(str(released), request.id)
+        finally:
+            self._interrupted = None
+            self._keep_alive.used()
+        return await self._finish(request, part, result, shows=shows)
 
     def _order(self, request: Request, part: Part, *, stores: bool, shows: bool) -> str:
         """Return what is sent for a part, and count the cell with the first part of it."""
@@ -173,26 +184,35 @@ class DirectRuntime(Runtime):
 
     # -- one execution at a time ------------------------------------------------------------
 
-    async def _run(self, code: str, parent: str) -> ExecutionResult | None:
-        """Run code when the session is free; None where an interrupt came first."""
-        self._interrupted = interrupted = asyncio.Event()
+    async def _turn(self, parent: str) -> None:
+        """Wait until the session is free."""
+        if self._abandoned is not None:
+            text = f"{_STILL_RUNS}\n"
+            self._emit(Message("stream", {"name": "stderr", "text": text}, parent))
+        while (busy := self._abandoned or self._running) is not None:
+            if not await self._done(busy):
+                raise _LetGo(_DID_NOT_RUN)
+            self._ended(busy)
+
+    async def _run(self, code: str, parent: str) -> ExecutionResult:
+        """Run code in the session; an interrupt lets go of it."""
+        self._running = running = start_call(self._execute, code)
+        if await self._done(running):
+            self._ended(running)
+            return running.result()
+        self._abandoned = running
+        running.add_done_callback(lambda done: self._late(done, parent))
+        raise _LetGo(_RUNS_ON)
+
+    async def _done(self, future: asyncio.Future[Any]) -> bool:
+        """Wait for a future, at most until an interrupt; whether it is done."""
+        assert self._interrupted is not None  # noqa: S101 - a cell runs
+        interrupted = asyncio.ensure_future(self._interrupted.wait())
         try:
-            if self._abandoned is not None:
-                self._say(_STILL_RUNS, parent)
-            while (busy := self._abandoned or self._running) is not None:
-                if not await _before(interrupted, busy):
-                    return None
-                self._ended(busy)
-            self._running = running = start_call(self._execute, code)
-            if await _before(interrupted, running):
-                self._ended(running)
-                return running.result()
-            self._abandoned = running
-            running.add_done_callback(lambda done: self._late(done, parent))
-            return None
+            await asyncio.wait({interrupted, future}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._interrupted = None
-            self._keep_alive.used()
+            interrupted.cancel()
+        return future.done()
 
     def _execute(self, code: str) -> ExecutionResult:
         return self._session.execute(code, max_output=MAX_OUTPUT)
@@ -213,8 +233,7 @@ class DirectRuntime(Runtime):
         if self._abandoned is future:
             self._abandoned = None
 
-    def _released(self, parent: str) -> Content:
-        words = _RUNS_ON if self._running is self._abandoned else _DID_NOT_RUN
+    def _released(self, words: str, parent: str) -> Content:
         error = {
             "ename": "KeyboardInterrupt",
             "evalue": words,
@@ -325,16 +344,3 @@ class DirectRuntime(Runtime):
             deleted = start_call(self._session.delete)
             with suppress(SessionNotFoundError, TimeoutError, DynamicSessionsError):
                 await asyncio.wait_for(deleted, _DELETE_SECONDS)
-
-    def _say(self, text: str, parent: str) -> None:
-        self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, parent))
-
-
-async def _before(interrupted: asyncio.Event, future: asyncio.Future[Any]) -> bool:
-    """Wait for a future, at most until the interrupt; whether it is done."""
-    waiting = asyncio.ensure_future(interrupted.wait())
-    try:
-        await asyncio.wait({waiting, future}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-    return future.done()

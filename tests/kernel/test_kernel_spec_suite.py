@@ -1,0 +1,75 @@
+"""The protocol's own test suite, with every attribute that a direct execution can honour.
+
+Not `code_clear_output` and `code_page_something`: an answer of the service carries neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyter_kernel_test import KernelTests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import LocalPool, Notebook
+
+
+class TestDirectRuntime(KernelTests):
+    kernel_name = "dynamic-sessions"
+    language_name = "python"
+    file_extension = ".py"
+    code_hello_world = "print('hello, world')"
+    code_stderr = "import sys; print('test', file=sys.stderr)"
+    completion_samples = (
+        {"text": "zi", "matches": ["zip"]},
+        {"text": "%%writ", "matches": ["%%writefile"]},
+        {"text": "%uplo", "matches": ["%upload"]},
+    )
+    complete_code_samples = (
+        "1",
+        "print('hello, world')",
+        "def f(x):\n  return x*2\n\n\n",
+    )
+    incomplete_code_samples = (
+        "print('''hello",
+        "def f(x):\n  x*2",
+    )
+    invalid_code_samples = ("import = 7q",)
+    code_generate_error = "raise ValueError('as asked for')"
+    code_execute_result = (
+        {"code": "1+2+3", "result": "6"},
+        {"code": "[n*n for n in range(1, 4)]", "result": "[1, 4, 9]"},
+        {"code": "'no quotes: as the service gives it'"},
+    )
+    code_display_data = {
+        "code": "from matplotlib import pyplot\npyplot.plot([1])\npyplot.show()",
+        "mime": "image/png",
+    }
+    code_history_pattern = "1?2*"
+    # IPython names the current session 0 in ranges, which the suite does not expect.
+    supported_history_operations = ("tail", "search")
+    code_inspect_sample = "open"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _kernel(cls, local_pool: LocalPool, start_notebook: Callable[..., Notebook]) -> Any:
+        settings = {**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": "direct"}
+        notebook = start_notebook(settings)
+        # Warm: the suite allows 15 s for the first figure, the import included.
+        notebook.run("import matplotlib.pyplot", timeout=120)
+        cls.km, cls.kc = notebook.manager, notebook.client
+        yield
+        notebook.close()
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """The fixture starts the kernel."""
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """The fixture ends it."""
+
+
+del KernelTests
