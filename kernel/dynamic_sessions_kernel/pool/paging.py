@@ -45,16 +45,18 @@ def pages(transport: Transport, call: Call) -> Iterator[Mapping[str, Any]]:
 
 
 def _follow(base: str, call: Call, link: str) -> Call:
-    """Return the call for the next page: the link's query, the pool's address, our own identity."""
-    target, pool = urlsplit(urljoin(f"{base}/{call.path}", link)), urlsplit(base)
-    if (target.scheme, target.netloc, target.path) != (
-        pool.scheme,
-        pool.netloc,
-        f"{pool.path}/{call.path}",
-    ):
+    """Return the call for the next page: the link's query, put to the address we have.
+
+    Of the link's own address only the host is looked at: the service writes paths in other cases.
+    """
+    try:
+        target = urlsplit(urljoin(f"{base}/{call.path}", link))
+    except ValueError:  # it is no address at all
+        target = urlsplit("")
+    if target.hostname != urlsplit(base).hostname:
         raise UnexpectedAnswerError(
             f"The service's answer on {call.doing} points to another address for its next page. It "
-            "was not followed, since it would carry the token away."
+            "was not followed: the token is for this pool alone."
         )
     ours = {name: call.params[name] for name in _OURS if name in call.params}
     return replace(call, params={**call.params, **dict(parse_qsl(target.query)), **ours})

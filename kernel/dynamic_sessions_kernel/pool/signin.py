@@ -7,6 +7,7 @@ interrupt nor the end of the program may wait for them. A token that comes late 
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import Future
@@ -161,20 +162,17 @@ class SignIn:
         return self._made
 
     def _fetch(self, pending: Future[_Token]) -> None:
-        token, failure = None, None
         try:
             given = self._get_credential().get_token(SCOPE)
             token = _Token(given.token, float(given.expires_on))
-        except Exception as error:  # noqa: BLE001 - credentials are pluggable and raise what they like
-            failure = _explain(error)
+        except BaseException as error:  # noqa: BLE001 - whatever a credential raises, others wait
+            with self._lock:
+                self._pending = None
+            pending.set_exception(_explain(error))
+            return
         with self._lock:
-            self._pending = None
-            if token is not None:
-                self._token = token
-        if token is not None:
-            pending.set_result(token)
-        else:
-            pending.set_exception(failure)
+            self._pending, self._token = None, token
+        pending.set_result(token)
 
 
 def _default(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:
@@ -197,8 +195,6 @@ def _interactive(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> To
 
 def _tenant() -> dict[str, str]:
     """Return the person's tenant where one is set; azure-identity reads it for `default` alone."""
-    import os
-
     tenant = os.environ.get("AZURE_TENANT_ID")
     return {"tenant_id": tenant} if tenant else {}
 
@@ -212,7 +208,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], DevicePrompt | None], TokenCreden
 CREDENTIAL_KINDS = (*_KINDS, "none")
 
 
-def _explain(error: Exception) -> SignInError:
+def _explain(error: BaseException) -> SignInError:
     said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_LIMIT] or type(error).__name__
     return SignInError(
         "No sign-in to Azure worked. Run `az login`, or set `credential` "

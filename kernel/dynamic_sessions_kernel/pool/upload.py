@@ -106,8 +106,8 @@ def open_source(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Source]:
 def too_large(size: int) -> FileTooLargeError:
     """Return the error for a file of that many bytes."""
     return FileTooLargeError(
-        f"The file has {size / (1 << 20):.1f} MB; the service takes up to {MAX_UPLOAD >> 20} MB a "
-        "file. Split it or compress it. Nothing was sent."
+        f"The file has {size:,} bytes; the service takes up to {MAX_UPLOAD >> 20} MB "
+        f"({MAX_UPLOAD:,} bytes) a file. Split it or compress it. Nothing was sent."
     )
 
 
