@@ -71,8 +71,8 @@ class Cell:
         except _Interrupted:
             return self._failed("KeyboardInterrupt", "Interrupted before the session ran anything.")
         except DynamicSessionsError as error:
-            explained = self._connection.explain(error)
-            return self._failed(type(explained).__name__, str(explained))
+            self._connection.failed(error)
+            return self._failed(type(error).__name__, str(error))
         except Exception as error:  # noqa: BLE001 - see below
             # Without a reply the front end would wait for ever.
             _log.exception("a cell failed in the kernel itself")

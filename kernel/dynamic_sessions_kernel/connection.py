@@ -9,9 +9,9 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
+from .embedded import EmbeddedPool, find_or_start, notice
 from .errors import (
     DynamicSessionsError,
-    NotSentError,
     SessionLostError,
     SessionNotFoundError,
 )
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 #: Seconds that the end of the kernel may wait for the service to delete the session.
 _DELETE_SECONDS = 1.2
 _PURPOSE = b"dynamic-sessions-kernel: session identifier"
-_POOL_GONE = (
-    "The embedded pool ended, and the session with its variables and files. Nothing of this cell "
-    "ran. Run it again: that starts a new pool."
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -94,12 +89,10 @@ class Connection:
             self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._opening)
 
-    def explain(self, error: DynamicSessionsError) -> DynamicSessionsError:
-        """Return what an error of a cell means here; let go of an embedded pool that is gone."""
-        if self._embedded and isinstance(error, NotSentError):
+    def failed(self, error: DynamicSessionsError) -> None:
+        """Take note of an error of a cell: an embedded pool that is gone is looked for anew."""
+        if self._embedded and isinstance(error, SessionLostError):
             self._drop()
-            return SessionLostError(_POOL_GONE)
-        return error
 
     async def close(self, *, ended: bool, told: bool) -> None:
         """Let go of the session, within 1.5 s.
@@ -122,14 +115,8 @@ class Connection:
 
     async def _open(self) -> Runtime:
         if self.runtime is not None:
-            try:
-                await self.runtime.connect()
-            except NotSentError:
-                if not self._embedded:
-                    raise
-                self._drop()
-            else:
-                return self.runtime
+            await self.runtime.connect()
+            return self.runtime
         settings = read_settings(self._traits)
         if self.session is None:
             await self._find(settings)
@@ -146,7 +133,7 @@ class Connection:
         self._embedded = not endpoint
         if self._embedded:
             endpoint, token = await self._embedded_pool()
-        pool = SessionPool(
+        pool = (EmbeddedPool if self._embedded else SessionPool)(
             endpoint,
             settings.credential,
             api_version=settings.api_version,
@@ -160,20 +147,10 @@ class Connection:
         self._pool, self.session = pool, session
 
     async def _embedded_pool(self) -> tuple[str, str]:
-        from .localpool.personal import find_or_start
-
         address = await start_call(find_or_start)
-        if address.sandbox == "none" and not self._warned:
+        if words := notice(address, warned=self._warned):
             self._warned = True
-            self._say(
-                "The embedded pool runs sessions on this machine WITHOUT a sandbox: their code "
-                f"can do all that you can. {address.reason}".rstrip()
-            )
-        elif address.started:
-            self._say(
-                "Started the embedded pool: sessions run on this machine, in a sandbox "
-                f"({address.sandbox}) that is good for development and is not Hyper-V."
-            )
+            self._say(words)
         return address.endpoint, address.token
 
     def _prompter(self) -> DevicePrompt:
@@ -189,10 +166,12 @@ class Connection:
         self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self.cell))
 
     def _drop(self) -> None:
-        self.runtime = self.session = None
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        runtime, pool = self.runtime, self._pool
+        self.runtime = self.session = self._pool = None
+        if runtime is not None:
+            self._dropped = asyncio.get_running_loop().create_task(runtime.close(delete=False))
+        if pool is not None:
+            pool.close()
 
 
 def _exists(session: Session) -> bool:

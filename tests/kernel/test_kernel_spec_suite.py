@@ -43,10 +43,12 @@ class TestDirectRuntime(KernelTests):
         {"code": "[n*n for n in range(1, 4)]", "result": "[1, 4, 9]"},
         {"code": "'no quotes: as the service gives it'"},
     )
-    code_display_data = {
-        "code": "from matplotlib import pyplot\npyplot.plot([1])\npyplot.show()",
-        "mime": "image/png",
-    }
+    code_display_data = (
+        {
+            "code": "from matplotlib import pyplot\npyplot.plot([1])\npyplot.show()",
+            "mime": "image/png",
+        },
+    )
     code_history_pattern = "1?2*"
     # IPython names the current session 0 in ranges, which the suite does not expect.
     supported_history_operations = ("tail", "search")
