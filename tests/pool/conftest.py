@@ -271,6 +271,11 @@ def session(pool: SessionPool) -> Any:
 
 
 @pytest.fixture
+def legacy(service, open_pool, identifier):
+    return open_pool(service.endpoint, api_version="2024-02-02-preview").session(identifier)
+
+
+@pytest.fixture
 def make_play() -> type[Play]:
     return Play
 
