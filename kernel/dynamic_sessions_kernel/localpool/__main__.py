@@ -38,7 +38,7 @@ def parse_options(arguments: list[str]) -> PoolOptions:
         f"work and tests without Azure. The token is random, or taken from {TOKEN_VARIABLE}.",
     )
     add = parser.add_argument
-    add("--port", type=int, default=default.port, help="0, the default: any that is free")
+    add("--port", type=_port, default=default.port, help="0, the default: any that is free")
     add("--max-sessions", type=_count, default=default.most, help="default: %(default)s")
     add("--cooldown", type=_seconds, default=default.cooldown, metavar="S",
         help="seconds without a call after which a session ends; default: %(default)s")  # fmt: skip
@@ -106,6 +106,10 @@ def main() -> int:
         sys.stderr.write(f"The pool did not start: {error}\n")
         return 1
     return 0
+
+
+def _port(text: str) -> int:
+    return _bounded(int(text), 0, 65535)
 
 
 def _count(text: str) -> int:

@@ -57,7 +57,7 @@ class PoolAddress:
     token: str = field(repr=False)
     sandbox: str
     reason: str = ""
-    started: bool = False
+    started: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

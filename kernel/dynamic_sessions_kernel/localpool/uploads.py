@@ -6,6 +6,7 @@ file, and can put nothing in the way of one that is being written.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 #: The service's limit on one file, in bytes (fact A).
 MAX_FILE = 128 * 1024**2
 _MOST_FILES = 100
+
+# What is wrong with a body is told to who sent it; the parser would tell the pool's log as well.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
