@@ -57,7 +57,10 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
             signal.signal(number, self._end)
 
     def _end(self, _number: int, _frame: Any) -> None:
-        self.kernel.io_loop.add_callback_from_signal(self._leave)
+        loop = getattr(self.kernel, "io_loop", None)
+        if loop is None:
+            raise SystemExit  # not started yet: there is nothing to end
+        loop.add_callback_from_signal(self._leave)
 
     async def _leave(self) -> None:
         await self.kernel.leave(ended=True, told=False)

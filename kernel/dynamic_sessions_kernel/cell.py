@@ -7,7 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from .commands import Context, make_plan
+from .commands import CommandInterruptedError, Context, make_plan
 from .errors import DynamicSessionsError
 from .runtimes.base import Message, Part
 from .threads import start_call
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a command has, once interrupted, to say by itself what it has done.
 _COMMAND_GRACE = 1.0
+_STOPPED = "Interrupted before anything of this cell ran."
+_STOPPED_LATER = "Interrupted: of this cell, only what stands above the command ran."
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Cell:
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._runtime: Runtime | None = None
+        self._began = False
 
     def interrupt(self) -> None:
         """Interrupt the cell wherever it is; called on the kernel's loop."""
@@ -69,7 +72,9 @@ class Cell:
         try:
             return await self._run()
         except _Interrupted:
-            return self._failed("KeyboardInterrupt", "Interrupted before the session ran anything.")
+            return self._failed("KeyboardInterrupt", _STOPPED_LATER if self._began else _STOPPED)
+        except CommandInterruptedError as error:
+            return self._failed("KeyboardInterrupt", str(error))
         except DynamicSessionsError as error:
             self._connection.failed(error)
             return self._failed(type(error).__name__, str(error))
@@ -97,7 +102,7 @@ class Cell:
                 continue
             if self._stopped.is_set():
                 raise _Interrupted
-            self._runtime = runtime
+            self._runtime, self._began = runtime, True
             try:
                 reply = await runtime.execute(self._request, part)
             finally:

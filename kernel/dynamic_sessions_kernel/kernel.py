@@ -23,6 +23,7 @@ from .cell import Cell
 from .commands import complete, complete_name
 from .commands.registry import ACTIONS
 from .connection import Connection
+from .debugging import reply_without_session
 from .errors import DynamicSessionsError, SessionLostError
 from .outbox import Outbox
 from .outputs.gate import Gate
@@ -282,15 +283,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         asked = asyncio.run_coroutine_threadsafe(self._ask(parent), self._loop)
         reply = await asyncio.wrap_future(asked)
         if reply is None:
-            request = parent["content"]
-            reply = {
-                "type": "response",
-                "request_seq": request.get("seq", 0),
-                "command": request.get("command", ""),
-                "success": False,
-                "message": "There is no session to debug: run a cell first.",
-                "body": {},
-            }
+            reply = reply_without_session(parent["content"])
         self._reply(stream, "debug_reply", reply, parent, ident)
 
     def comm_open(self, stream: Any, ident: Any, parent: dict[str, Any]) -> Any:

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -112,20 +111,16 @@ def test_a_killed_kernel_finds_its_session_again(new_notebook) -> None:
 
 
 def test_ten_kernels_on_one_pool_keep_variables_and_files_apart(new_notebook) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        notebooks = list(threads.map(lambda _: new_notebook(), range(10)))
-        numbers = list(range(10))
+    notebooks = [new_notebook() for _ in range(10)]
 
-        def fill(number: int) -> str:
-            code = f"mine = {number}; open('mine.txt', 'w').write('{number}'); mine"
-            return notebooks[number].run(code).result
+    def all_at_once(code: str) -> list[str]:
+        cells = [each.send(code.format(number)) for number, each in enumerate(notebooks)]
+        return [each.wait(cell).result for each, cell in zip(notebooks, cells, strict=True)]
 
-        def look(number: int) -> str:
-            code = "import os; mine, open('mine.txt').read(), os.listdir()"
-            return notebooks[number].run(code).result
-
-        assert list(threads.map(fill, numbers)) == [str(number) for number in numbers]
-        assert list(threads.map(look, numbers)) == [f"({n}, '{n}', ['mine.txt'])" for n in numbers]
+    filled = all_at_once("mine = {0}; open('mine.txt', 'w').write('{0}'); mine")
+    assert filled == [str(number) for number in range(10)]
+    seen = all_at_once("import os; mine, open('mine.txt').read(), os.listdir()")
+    assert seen == [f"({number}, '{number}', ['mine.txt'])" for number in range(10)]
 
 
 def test_a_session_deleted_behind_the_kernels_back_is_told_once(new_notebook, local_pool) -> None:
@@ -253,6 +248,27 @@ def test_a_wrong_setting_is_told_in_the_cell_and_names_its_variable(
     error = new_notebook(**{variable: value}).run("1").error
     assert error.startswith("SettingsError: ")
     assert variable in error
+
+
+def test_a_debugger_that_asks_before_a_session_exists_gets_an_answer_and_makes_none(
+    new_notebook, local_pool
+) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="auto")
+    assert notebook.ask("kernel_info")["supported_features"] == ["debugger"]
+    channel, session = notebook.client.control_channel, notebook.client.session
+    replies = []
+    for command in ("debugInfo", "initialize"):
+        request = {"type": "request", "seq": 7, "command": command, "arguments": {}}
+        channel.send(session.msg("debug_request", request))
+        replies.append(channel.get_msg(timeout=10)["content"])
+    told, refused = replies
+    assert (told["success"], told["request_seq"], told["body"]["isStarted"]) == (True, 7, False)
+    assert (refused["success"], "run a cell first" in refused["message"]) == (False, True)
+    assert identifier_of(notebook) not in local_pool.identifiers()
+
+
+def test_a_direct_execution_offers_no_debugger_and_no_subshells(direct) -> None:
+    assert direct.ask("kernel_info")["supported_features"] == []
 
 
 def test_malformed_requests_do_not_end_the_kernel(direct) -> None:

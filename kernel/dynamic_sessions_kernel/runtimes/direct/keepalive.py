@@ -28,9 +28,13 @@ class KeepAlive:
     Args:
         touch: a blocking call that reaches the session.
         limit: seconds of idleness after which the session is let go; 0 is at once.
+
+    Attributes:
+        interval: seconds between touches.
     """
 
     def __init__(self, touch: Callable[[], object], limit: float) -> None:
+        self.interval = min(INTERVAL, limit)
         self._touch = touch
         self._limit = limit
         self._last_use = 0.0
@@ -57,7 +61,7 @@ class KeepAlive:
 
     async def _run(self) -> None:
         while time.monotonic() - self._last_use < self._limit:
-            await asyncio.sleep(min(INTERVAL, self._limit))
+            await asyncio.sleep(self.interval)
             try:
                 await start_call(self._touch)
             except DynamicSessionsError as error:
