@@ -26,8 +26,12 @@ def runtime_folder(tmp_path):
 def personal(start_notebook, runtime_folder):
     started = []
 
-    def start():
-        started.append(start_notebook({"JUPYTER_RUNTIME_DIR": str(runtime_folder)}))
+    def start(runtime: str = "direct"):
+        settings = {
+            "JUPYTER_RUNTIME_DIR": str(runtime_folder),
+            "DYNAMIC_SESSIONS_RUNTIME": runtime,
+        }
+        started.append(start_notebook(settings))
         return started[-1]
 
     yield start
@@ -54,10 +58,11 @@ def test_the_first_cell_starts_the_pool_and_says_so_once(personal, runtime_folde
     assert len(pools(runtime_folder)) == 1
 
 
+@pytest.mark.parametrize("runtime", ["direct", "bridge"])
 def test_a_pool_that_ended_is_told_and_the_next_cell_starts_another(
-    personal, runtime_folder
+    personal, runtime_folder, runtime
 ) -> None:
-    notebook = personal()
+    notebook = personal(runtime)
     notebook.run("x = 1")
     (pid,) = pools(runtime_folder)
     os.kill(pid, signal.SIGKILL)
