@@ -163,3 +163,9 @@ def test_sessions_run_beside_each_other_and_apart(shared_pool):
             assert outcome["executionResult"] == str((caller.identifier, caller.identifier))
     for caller in callers:
         caller.call("DELETE", "session")
+
+
+def test_two_first_calls_at_once_get_one_session(fresh):
+    with ThreadPoolExecutor() as threads:
+        answers = list(threads.map(lambda _: fresh.post("1"), range(4)))
+    assert len({answer.headers["x-ms-session-guid"] for answer in answers}) == 1

@@ -266,6 +266,17 @@ def test_a_link_swapped_in_under_a_download_or_upload_leads_nowhere(fresh):
     fresh.run("stop.set()")
 
 
+def test_a_download_of_a_file_that_shrinks_is_broken_off(fresh):
+    fresh.run("f = open('/mnt/data/big.bin', 'w'); f.truncate(1 << 30)")
+    with fresh.call("GET", "files/big.bin/content", stream=True) as answer:
+        assert answer.headers["content-length"] == str(1 << 30)
+        answer.raw.read(1)
+        fresh.run("f.truncate(0)")
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            for _ in answer.iter_content(1 << 20):
+                pass
+
+
 def test_files_are_exchanged_in_parallel(fresh):
     fresh.run("1")
     size = 8 << 20

@@ -39,6 +39,7 @@ async def _execute(call: Call) -> Answer:
         clock.allocated()
         execution = session.execute(code, seconds, cap)
         if asynchronous:
+            session.remember(execution)
             told = _execution(call, execution, "Asynchronous")
             return Answer(202, told, clock.headers(session))
         result = await execution.over()

@@ -204,6 +204,8 @@ def _start(files: PersonalFiles, linger: float) -> PoolAddress:
         os.close(log)
     with starter:
         line = _first_line(starter)
+        # It has long left if all went well; a hanging one is not waited for.
+        starter.kill()
     try:
         told = json.loads(line)
     except ValueError:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
     from .results import Result
 
-#: Executions that `GET /executions/{id}` still knows.
+#: Asynchronous executions that `GET /executions/{id}` still knows; the others' results, which can
+#: be large, go with their answers.
 _REMEMBERED = 20
 
 State = Literal["NotStarted", "Running", "Done"]
@@ -117,16 +118,19 @@ class Session:
             cap: what its answers cut stdout and stderr to, in characters.
         """
         execution = Execution(cap)
-        self._executions[execution.id] = execution
-        while len(self._executions) > _REMEMBERED:
-            self._executions.popitem(last=False)
         task = asyncio.create_task(self._run(execution, code, time_limit))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return execution
 
+    def remember(self, execution: Execution) -> None:
+        """Keep an execution for whoever asks for it by its id."""
+        self._executions[execution.id] = execution
+        while len(self._executions) > _REMEMBERED:
+            self._executions.popitem(last=False)
+
     def execution(self, execution_id: str) -> Execution | None:
-        """Return one of the last executions."""
+        """Return one of the last executions that were to be remembered."""
         return self._executions.get(execution_id)
 
     async def close(self) -> None:

@@ -137,7 +137,7 @@ class SessionStore:
             self.end(identifier)
             task = None
         if task is None:
-            if len(self._sessions) >= self._most:
+            if self._full():
                 raise refusals.pool_full(self._most)
             task = self._sessions[identifier] = asyncio.create_task(self._allocate(identifier))
         try:
@@ -151,6 +151,12 @@ class SessionStore:
             if self._sessions.get(identifier) is task:
                 del self._sessions[identifier]
             raise refusals.failed(f"Error happened when allocating pod: {error}") from None
+
+    def _full(self) -> bool:
+        for identifier, task in list(self._sessions.items()):
+            if task.done() and self._dead(task):
+                self.end(identifier)
+        return len(self._sessions) >= self._most
 
     @staticmethod
     def _dead(task: asyncio.Task[Session]) -> bool:
