@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -44,6 +46,17 @@ def pools(folder: Path) -> list[int]:
     return [json.loads(file.read_text())["pid"] for file in files]
 
 
+def end_pool(folder: Path) -> None:
+    """Kill the pool, and wait until it takes no connections."""
+    (file,) = folder.glob("dynamic-sessions-pool-*.json")
+    told = json.loads(file.read_text())
+    where = urlsplit(told["endpoint"])
+    os.kill(told["pid"], signal.SIGKILL)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            socket.create_connection((where.hostname, where.port), timeout=5).close()
+
+
 def test_the_first_cell_starts_the_pool_and_says_so_once(personal, runtime_folder) -> None:
     first = personal()
     assert pools(runtime_folder) == []
@@ -64,8 +77,7 @@ def test_a_pool_that_ended_is_told_and_the_next_cell_starts_another(
 ) -> None:
     notebook = personal(runtime)
     notebook.run("x = 1")
-    (pid,) = pools(runtime_folder)
-    os.kill(pid, signal.SIGKILL)
+    end_pool(runtime_folder)
     error = notebook.run("x = 2").error
     assert error.startswith("SessionLostError: ")
     assert notebook.run("'x' in dir()").result == "False"
