@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
 
 HOST = "127.0.0.1"
+# A session takes about ten, a connection one; the usual limit of 1024 ends at 90 sessions.
+_OPEN_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class LocalPool:
 
     def __init__(self, options: PoolOptions) -> None:
         self._options = options
+        _allow_open_files()
         self._sandbox = choose(options.sandbox)
         self._sockets = bind_sockets(options.port, HOST)
         self._folder = PoolFolder()
@@ -104,3 +108,10 @@ class LocalPool:
         if self._server is not None:
             await self._server.close_all_connections()
         await asyncio.to_thread(self._folder.remove)
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -70,7 +70,7 @@ class Ready:
         ahead, self._next = self._next, None
         if ahead is not None:
             # One that died or did not start while nobody watched is no reason to refuse.
-            with suppress(LocalPoolError):
+            with suppress(LocalPoolError, OSError):
                 vacant = await ahead
                 if vacant.interpreter.alive:
                     return vacant
@@ -84,7 +84,7 @@ class Ready:
         if ahead is not None:
             if not ahead.done():
                 ahead.cancel()
-            with suppress(LocalPoolError, asyncio.CancelledError):
+            with suppress(LocalPoolError, OSError, asyncio.CancelledError):
                 await (await ahead).close()
 
     async def _start(self) -> Vacant:

@@ -147,7 +147,7 @@ class SessionStore:
             if task.cancelled():
                 raise refusals.unavailable() from None
             raise
-        except LocalPoolError as error:
+        except (LocalPoolError, OSError) as error:
             if self._sessions.get(identifier) is task:
                 del self._sessions[identifier]
             raise refusals.failed(f"Error happened when allocating pod: {error}") from None
@@ -207,7 +207,7 @@ class SessionStore:
 async def _close(task: asyncio.Task[Session]) -> None:
     try:
         session = await task
-    except (LocalPoolError, asyncio.CancelledError):
+    except (LocalPoolError, OSError, asyncio.CancelledError):
         return
     await session.close()
     await asyncio.to_thread(remove_tree, session.folder)
