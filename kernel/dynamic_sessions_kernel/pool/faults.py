@@ -33,8 +33,8 @@ _NEVER_CONNECTED: tuple[tuple[type[BaseException], str], ...] = (
     (u3.NameResolutionError, "its name cannot be resolved: check the endpoint, and the network"),
     (requests.exceptions.ProxyError, "the proxy could not be used: check HTTPS_PROXY and NO_PROXY"),
     (u3.ProxyError, "the proxy could not be used: check HTTPS_PROXY and NO_PROXY"),
-    (u3.ConnectTimeoutError, "it does not take connections: check the network"),
     (u3.NewConnectionError, "the connection was refused: check the endpoint, and the network"),
+    (u3.ConnectTimeoutError, "it does not take connections: check the network"),
     (requests.exceptions.InvalidSchema, "the proxy is of a kind that is not installed"),
     (requests.exceptions.InvalidProxyURL, "the proxy's address is wrong: check HTTPS_PROXY"),
 )

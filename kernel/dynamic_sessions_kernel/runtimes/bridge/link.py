@@ -186,6 +186,17 @@ class Link:
         else:
             self._given_up = True
 
+    def look(self) -> None:
+        """Tell if an exchange hangs, or give it up if that was asked for while it began to.
+
+        To be called now and then while a cell waits: the pump cannot, it makes the exchange.
+        """
+        if self._given_up and self._trouble.lasts:
+            self._given_up = False
+            self._fail(AnswerLostError(_INTERRUPTED))
+        else:
+            self._trouble.look()
+
     def close(self) -> None:
         """End the connection; what the session still has to say is not awaited."""
         with self._changed:

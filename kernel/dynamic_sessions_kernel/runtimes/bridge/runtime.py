@@ -35,6 +35,8 @@ _RESTARTED = "Python was restarted, so this cell was ended and variables are gon
 #: How long a restart may take before it is given up, in seconds.
 _RESTART_LIMIT = 20.0
 _DELETE_LIMIT = 1.2
+#: Seconds between looks at whether an exchange hangs, while a cell runs.
+_LOOK = 0.5
 
 
 class BridgeRuntime(Runtime):
@@ -154,9 +156,16 @@ class BridgeRuntime(Runtime):
         future = self._pending.add_execution(request.id)
         try:
             self._post("shell", "execute_request", request.id, content, metadata)
-            return await asyncio.wrap_future(future)
+            return await self._outcome(future)
         finally:
             self._pending.forget(request.id)
+
+    async def _outcome(self, future: Future[Content]) -> Content:
+        outcome = asyncio.wrap_future(future)
+        while not (await asyncio.wait({outcome}, timeout=_LOOK))[0]:
+            if self._link is not None:
+                self._link.look()
+        return outcome.result()
 
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where there is no session to ask."""

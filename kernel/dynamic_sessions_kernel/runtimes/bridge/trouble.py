@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 #: Answers in a row that may be none of the relay's before that is an error: enough for the budget
 #: to shrink from its largest to its smallest.
 NONSENSE_LIMIT = 16
+OPENING_NONSENSE_LIMIT = 5
 #: Trouble shorter than this is not worth a word; nor is a call that is this late yet trouble.
 TOLD_AFTER, _LATE_AFTER = 1.5, 2.0
+#: The longest wish of the service's, to be left alone for so many seconds, that is granted.
+_LONGEST_WISH = 30.0
 
 #: How long opening a connection is tried: where the service cannot be reached, and otherwise.
 OPENING_UNREACHABLE, OPENING = 3.0, 60.0
@@ -38,6 +42,12 @@ OPENING_UNREACHABLE, OPENING = 3.0, 60.0
 _PASSING = (NotSentError, AnswerLostError, UnavailableError, PoolFullError, ServiceInterpreterError)
 _NONSENSE = (EnvelopeError, UnexpectedAnswerError)
 _TOO_LARGE = frozenset({400, 413})
+#: What holds for a cell whose exchanges were given up: messages that were not taken are discarded.
+_RUNS_ON = (
+    "If the cell had begun, it runs on in the session and its output arrives once the service "
+    "answers; if not, it will not run."
+)
+_NOTHING_RAN = "Nothing ran; run the cell again to try once more."
 _LARGE = 16 << 10
 
 
@@ -60,7 +70,10 @@ class Trouble:
         self._told = False
         self._since: float | None = None
         self._late_at: float | None = None
+        self._called = 0.0
         self._nonsense = 0
+        # A call that hangs is told by another thread than the one that makes it.
+        self._lock = threading.Lock()
         self.pause = 0.0
 
     @property
@@ -71,15 +84,26 @@ class Trouble:
 
     def calling(self, hold: float) -> None:
         """Note that an exchange begins, which is held for so many seconds."""
-        self._late_at = time.monotonic() + hold + _LATE_AFTER
+        with self._lock:
+            self._called = time.monotonic()
+            self._late_at = self._called + hold + _LATE_AFTER
+
+    def look(self) -> None:
+        """Tell if an exchange hangs; to be called now and then while somebody waits."""
+        with self._lock:
+            now = time.monotonic()
+            if self._late_at is not None and now > self._late_at:
+                self._told = True
+                self._tell(_sentence("It does not answer.", now - (self._since or self._called)))
 
     def over(self) -> None:
         """Note that an exchange succeeded."""
-        self._since = self._late_at = None
-        self._nonsense, self.pause = 0, 0.0
-        if self._told:
-            self._told = False
-            self._tell(None)
+        with self._lock:
+            self._since = self._late_at = None
+            self._nonsense, self.pause = 0, 0.0
+            if self._told:
+                self._told = False
+                self._tell(None)
 
     def met(self, error: Exception, *, waiting: bool, opening: bool) -> None:
         """Note a failure that may pass, and decide on the pause; tell it if somebody waits.
@@ -92,29 +116,37 @@ class Trouble:
         Raises:
             DynamicSessionsError: it does not pass.
         """
+        with self._lock:
+            self._met(error, waiting=waiting, opening=opening)
+
+    def _met(self, error: Exception, *, waiting: bool, opening: bool) -> None:
         self._late_at = None
         now = time.monotonic()
         if self._since is None:
             self._since = now
         if isinstance(error, _NONSENSE):
             self._nonsense += 1
-            if self._nonsense >= NONSENSE_LIMIT:
+            if self._nonsense >= (OPENING_NONSENSE_LIMIT if opening else NONSENSE_LIMIT):
                 self._nonsense = 0
                 raise UnexpectedAnswerError(
-                    f"What the session answers is not its relay's protocol ({error}). Nothing "
-                    "more was run; run the cell again to try once more."
+                    f"What the session answers is not its relay's protocol. {_words(error)} "
+                    f"{_NOTHING_RAN if opening else _RUNS_ON}"
                 ) from None
         elif waiting and (
             not isinstance(error, _PASSING)
             or now - self._since >= self._patience(error, opening=opening)
         ):
+            if not opening:
+                error.args = (f"{error} {_RUNS_ON}",)
             raise error
         first = self.pause == 0.0
         self.pause = FIRST_PAUSE if first else min(LONGEST_PAUSE, self.pause * 2)
         self.pause *= random.uniform(0.7, 1.0)  # noqa: S311 - spreads kernels, hides nothing
+        wish = error.retry_after if isinstance(error, ServiceError) else None
+        self.pause = max(self.pause, min(wish or 0.0, _LONGEST_WISH))
         if waiting and now - self._since > TOLD_AFTER:
             self._told = True
-            self._tell(_sentence(error, now - self._since))
+            self._tell(_sentence(_words(error), now - self._since))
 
     def _patience(self, error: Exception, *, opening: bool) -> float:
         longest = math.inf if not isinstance(error, NotSentError) else self._unreachable
@@ -123,8 +155,11 @@ class Trouble:
         return min(longest, OPENING_UNREACHABLE if isinstance(error, NotSentError) else OPENING)
 
 
-def _sentence(error: Exception, seconds: float) -> str:
-    what = str(error) if isinstance(error, DynamicSessionsError) else "Its answers come damaged."
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, DynamicSessionsError) else "Its answers come damaged."
+
+
+def _sentence(what: str, seconds: float) -> str:
     return (
         f"The session cannot be reached since {seconds:.0f} s, trying again. {what} "
         "Nothing is lost meanwhile; interrupt to stop waiting."
