@@ -18,6 +18,7 @@ from .errors import (
 from .pool.client import SessionPool
 from .runtimes.base import Message
 from .runtimes.choose import connect_runtime
+from .runtimes.deletion import delete_in_time
 from .settings import read_settings
 from .threads import start_call
 
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     from .runtimes.base import Emit, Runtime
     from .settings import Settings, SettingTraits
 
-#: Seconds that the end of the kernel may wait for the service to delete the session.
-_DELETE_SECONDS = 1.2
 _PURPOSE = b"dynamic-sessions-kernel: session identifier"
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +72,7 @@ class Connection:
         self._warned = False
         self._made = False
         self._given = False
+        self._dropped: asyncio.Task[None] | None = None
         # The session of a kernel before us, if there is one, holds variables that are not ours.
         self._fresh = True
 
@@ -109,7 +110,7 @@ class Connection:
         if self.runtime is not None:
             await self.runtime.close(delete=delete)
         elif self.session is not None and delete:
-            await _delete(self.session)
+            await delete_in_time(self.session)
         if self._pool is not None:
             self._pool.close()
 
@@ -183,10 +184,3 @@ def _exists(session: Session) -> bool:
     except DynamicSessionsError as error:
         _log.debug("unknown whether the session exists: %s", type(error).__name__)
     return True
-
-
-async def _delete(session: Session) -> None:
-    try:
-        await asyncio.wait_for(start_call(session.delete), _DELETE_SECONDS)
-    except (DynamicSessionsError, TimeoutError) as error:
-        _log.debug("the session was not deleted: %s", type(error).__name__)

@@ -139,7 +139,7 @@ def test_an_interpreter_started_anew_in_the_same_session_keeps_files(
     service.runs(lambda _: answered(status="Failed", stderr=gone))
     error = troubled.run("x + 1").error
     assert error.startswith("InterpreterRestartedError: ")
-    assert "files in /mnt/data are kept" in error
+    assert "the files in /mnt/data are kept" in error
 
 
 @pytest.mark.parametrize("coloured", [False, True])

@@ -222,6 +222,23 @@ def test_an_interrupt_while_a_cell_waits_for_another_runs_nothing_of_it(
     assert "NameError" in notebook.run("ran").error
 
 
+def test_an_interpreter_that_dies_after_an_interrupt_is_told_by_the_next_cell(
+    new_notebook, local_pool
+) -> None:
+    notebook = new_notebook()
+    notebook.run("import time, os; x = 1")
+    cell = notebook.send("while not os.path.exists('go'): time.sleep(0.05)\nos._exit(3)")
+    notebook.until(cell, "execute_input")
+    notebook.interrupt()
+    notebook.wait(cell)
+    following = notebook.send("ran = True")
+    notebook.until(following, "stream")
+    with local_pool.client() as pool:
+        pool.session(identifier_of(notebook)).upload(os.devnull, "go")
+    assert notebook.wait(following).error.startswith("InterpreterRestartedError: ")
+    assert notebook.run("[name for name in ('x', 'ran') if name in dir()]").result == "[]"
+
+
 def test_an_interrupt_of_an_idle_kernel_does_nothing(direct) -> None:
     direct.interrupt()
     assert direct.run("1 + 1").result == "2"

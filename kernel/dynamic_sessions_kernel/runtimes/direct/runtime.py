@@ -14,11 +14,11 @@ from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
     InterpreterRestartedError,
     SessionLostError,
-    SessionNotFoundError,
     UnexpectedAnswerError,
 )
 from dynamic_sessions_kernel.pool.failures import service_failure
 from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.threads import start_call
 
 from . import orders
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 #: Seconds for questions that a person waits for with a finger on the Tab key.
 _QUESTION_SECONDS = 10.0
-_DELETE_SECONDS = 1.2
 #: Requests that the session's own ipykernel answers, and the method's name there.
 _QUESTIONS = {
     "complete_request": "complete",
@@ -117,11 +116,7 @@ class DirectRuntime(Runtime):
         """
         silent = bool(request.content.get("silent"))
         stores = bool(request.content.get("store_history", True)) and not silent
-        if self._loss is not None:
-            loss = self._loss
-            if not silent:  # what a front end runs by itself must not use up what is to be read
-                self._loss = None
-            raise loss
+        self._tell_loss(keep=silent)
         await self.connect()
         shows = part.last and not silent
         self._interrupted = asyncio.Event()
@@ -129,6 +124,7 @@ class DirectRuntime(Runtime):
             result = None
             if part.code.strip():
                 await self._turn(request.id)
+                self._tell_loss(keep=silent)
                 result = await self._run(
                     self._order(request, part, stores=stores, shows=shows), request.id
                 )
@@ -222,10 +218,14 @@ class DirectRuntime(Runtime):
         self._ended(running)
         if running.cancelled() or running.exception() is not None:
             return
-        with suppress(DynamicSessionsError):  # told by the next cell, which meets it too
+        try:
             self._check(running.result())
-            for message in messages(running.result(), parent, count=self._count - 1, shows=True):
-                self._emit(message)
+        except DynamicSessionsError as error:
+            if not self._boot:
+                self._loss = error  # for the next cell to tell
+            return
+        for message in messages(running.result(), parent, count=self._count - 1, shows=True):
+            self._emit(message)
 
     def _ended(self, future: asyncio.Future[ExecutionResult]) -> None:
         if self._running is future:
@@ -268,16 +268,28 @@ class DirectRuntime(Runtime):
             raise failure
 
     def _gone(self, container: str) -> DynamicSessionsError:
-        again = "Nothing of this cell ran. Run the cells again that made what you need."
+        again = "Nothing of this cell ran in it. Run the cells again that made what you need."
         if container and container == self._container:
             return InterpreterRestartedError(
-                "The session's Python was started anew since the last cell: all variables are "
-                f"gone, the files in /mnt/data are kept. {again}"
+                "The session's Python is a fresh one since the last cell: all variables are gone, "
+                f"the files in /mnt/data are kept. {again}"
             )
         return SessionLostError(
             "The service replaced the session by a fresh one since the last cell, as it does after "
             f"its cool-down: variables and files are gone. {again}"
         )
+
+    def _tell_loss(self, *, keep: bool) -> None:
+        """Raise a loss that no cell has told yet.
+
+        Args:
+            keep: tell it again to the next: what a front end runs by itself must not use it up.
+        """
+        loss = self._loss
+        if loss is not None:
+            if not keep:
+                self._loss = None
+            raise loss
 
     def _lose(self, loss: DynamicSessionsError) -> NoReturn:
         self._forget()
@@ -341,6 +353,4 @@ class DirectRuntime(Runtime):
         """Let go of the session within 1.5 s, deleting it where asked."""
         self._forget()
         if delete:
-            deleted = start_call(self._session.delete)
-            with suppress(SessionNotFoundError, TimeoutError, DynamicSessionsError):
-                await asyncio.wait_for(deleted, _DELETE_SECONDS)
+            await delete_in_time(self._session)
