@@ -2,7 +2,8 @@
 
 Every cell appends a numbered line to a file in its session and prints the same line, so a cell
 that was lost, or that ran twice, shows in the file and in the outputs. Printed at the end: cells
-per second, memory and threads of the kernel processes early and late, and what was left behind.
+per second; memory, threads and open files of the kernel processes and of the pool, early and late;
+and what was left behind.
 
     python benchmarks/load.py                      # 100 notebooks over 30 kernels
     python benchmarks/load.py --soak 1800          # go on for half an hour
@@ -29,14 +30,33 @@ CELL_SECONDS = 300
 LONG_OUTPUT = 20_000  # characters: past the service's cap, so the cap would show
 
 
+@dataclass(frozen=True)
+class Use:
+    """What a process holds."""
+
+    memory: float  # MB, resident
+    threads: int
+    files: int
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> Use:
+        return cls(process.memory_info().rss / 1e6, process.num_threads(), process.num_fds())
+
+    @classmethod
+    def highest(cls, uses: list[Use]) -> Use:
+        return cls(*(max(getattr(use, name) for use in uses) for name in cls.__annotations__))
+
+    def __str__(self) -> str:
+        return f"{self.memory:.0f} MB, {self.threads} threads, {self.files} files"
+
+
 @dataclass
 class Tally:
     """What one kernel's notebooks came to."""
 
     cells: int = 0
     faults: list[str] = field(default_factory=list)
-    memory: list[float] = field(default_factory=list)  # MB, one figure a notebook
-    threads: list[int] = field(default_factory=list)
+    use: list[Use] = field(default_factory=list)  # one after each notebook
 
 
 class Notebook:
@@ -126,25 +146,20 @@ async def work(numbers: asyncio.Queue[int], until: float) -> Tally:
         while not numbers.empty() or time.monotonic() < until:
             number = numbers.get_nowait() if not numbers.empty() else tally.cells + 1_000_000
             await check_notebook(notebook, number, tally)
-            tally.memory.append(process.memory_info().rss / 1e6)
-            tally.threads.append(process.num_threads())
+            tally.use.append(Use.of(process))
     finally:
         notebook.close()
         await manager.shutdown_kernel()
     return tally
 
 
-def temporary_files() -> set[str]:
-    return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}
-
-
-def left_behind(pool: psutil.Process, before: set[str]) -> list[str]:
-    """Stop the pool; name processes and temporary folders that did not go with it."""
+def left_behind(pool: psutil.Process, folders: list[Path]) -> list[str]:
+    """Stop the pool; name processes and files that did not go with it."""
     family = pool.children(recursive=True)
     pool.terminate()
     _, alive = psutil.wait_procs([pool, *family], timeout=20)
-    folders = temporary_files() - before
-    return [f"process {process.pid} {process.name()}" for process in alive] + sorted(folders)
+    files = [str(file) for folder in folders for file in folder.iterdir()]
+    return [f"process {process.pid} {process.name()}" for process in alive] + files
 
 
 async def run(options: argparse.Namespace) -> list[Tally]:
@@ -155,17 +170,16 @@ async def run(options: argparse.Namespace) -> list[Tally]:
     return await asyncio.gather(*(work(numbers, until) for _ in range(options.kernels)))
 
 
-def report(tallies: list[Tally], seconds: float, left: list[str]) -> int:
+def report(tallies: list[Tally], seconds: float, pool: list[Use], left: list[str]) -> int:
     cells = sum(tally.cells for tally in tallies)
     faults = [fault for tally in tallies for fault in tally.faults]
-    rates = f"{cells / seconds:.1f} cells/s"
-    counted = [tally for tally in tallies if tally.memory]
-    memory = [max(tally.memory[at] for tally in counted) for at in (0, -1)]
-    threads = [max(tally.threads[at] for tally in counted) for at in (0, -1)]
-    print(f"{cells} cells over {len(tallies)} kernels in {seconds:.0f} s: {rates}")
+    print(f"{cells} cells over {len(tallies)} kernels in {seconds:.0f} s: {cells / seconds:.1f}/s")
     print(f"lost or doubled: {len(faults)}", *faults[:20], sep="\n  ")
-    print("highest of any kernel, after its first and after its last notebook:")
-    print(f"  memory {memory[0]:.0f} and {memory[1]:.0f} MB, threads {threads[0]} and {threads[1]}")
+    print("the most that any kernel held after its")
+    for name, share in (("first notebook", 0), ("middle one", 0.5), ("last", 1)):
+        uses = [t.use[round((len(t.use) - 1) * share)] for t in tallies if t.use]
+        print(f"  {name}: {Use.highest(uses)}")
+    print(f"the pool, before and after: {pool[0]}; {pool[1]}")
     print(f"left behind: {left or 'nothing'}")
     return 1 if faults or left else 0
 
@@ -178,17 +192,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
-        before = temporary_files()
-        pool, address = start_pool(options)
-        write_kernelspec(Path(folder), address)
+        # Folders of our own, so that what is left in them is nobody else's.
+        own = {name: Path(folder, name) for name in ("TMPDIR", "JUPYTER_RUNTIME_DIR")}
+        for name, path in own.items():
+            path.mkdir()
+            os.environ[name] = str(path)
         os.environ["JUPYTER_PATH"] = folder
         os.chdir(folder)
+        pool, address = start_pool(options)
+        write_kernelspec(Path(folder), address)
+        process = psutil.Process(pool.pid)
         began = time.monotonic()
+        uses = [Use.of(process)]
         tallies = asyncio.run(run(options))
         seconds = time.monotonic() - began
-        left = left_behind(psutil.Process(pool.pid), before)
+        uses.append(Use.of(process))
+        left = left_behind(process, list(own.values()))
         pool.wait()
-    return report(tallies, seconds, left)
+    return report(tallies, seconds, uses, left)
 
 
 if __name__ == "__main__":
