@@ -200,8 +200,8 @@ class Interpreter:
         ours, theirs = socket.socketpair()
         with theirs:
             reader, self._control = await asyncio.open_connection(sock=ours)
-            try:
-                self._process = await asyncio.create_subprocess_exec(
+            creating = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
                     *self._sandbox.command(self._place),
                     env=self._sandbox.environment(self._place),
                     cwd=self._sandbox.start_folder(self._place),
@@ -210,6 +210,13 @@ class Interpreter:
                     stderr=asyncio.subprocess.PIPE,
                     start_new_session=True,
                 )
+            )
+            try:
+                self._process = await asyncio.shield(creating)
+            except asyncio.CancelledError:
+                # asyncio's own creation, cancelled, can wait for ever for the process's end.
+                self._process = await creating
+                raise
             except OSError as error:
                 raise LocalPoolError(
                     f"A session could not be started in the sandbox {self._sandbox.name}: {error}."
