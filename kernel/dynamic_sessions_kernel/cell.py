@@ -13,11 +13,11 @@ from .runtimes.base import Message, Part
 from .threads import start_call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from typing import TypeVar
 
-    from .commands import Command, Plan
+    from .commands import Cancelled, Command, Plan, SessionControl
     from .connection import Connection
     from .runtimes.base import Content, Emit, Request, Runtime
 
@@ -42,18 +42,30 @@ class Cell:
         request: the front end's `execute_request`.
         count: the number that the cell was announced with.
         connection: the way to the session.
-        emit: takes the cell's messages.
         folder: the notebook's, which commands start from.
+        emit: takes the cell's messages.
+        show: takes what was made here for the page; it passes no gate.
+        control: makes what commands act on the session with.
     """
 
     def __init__(
-        self, request: Request, count: int, connection: Connection, emit: Emit, folder: Path
+        self,
+        request: Request,
+        count: int,
+        connection: Connection,
+        folder: Path,
+        *,
+        emit: Emit,
+        show: Emit,
+        control: Callable[[Cancelled], SessionControl],
     ) -> None:
         self._request = request
         self._count = count
         self._connection = connection
         self._emit = emit
+        self._show = show
         self._folder = folder
+        self._control = control
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._runtime: Runtime | None = None
@@ -91,15 +103,17 @@ class Cell:
         plan = make_plan(str(self._request.content["code"]))
         if plan.commands:
             await self._unless_stopped(start_call(plan.check, self._folder, self._stop.is_set))
-        runtime = await self._unless_stopped(self._connection.ready())
-        return await self._steps(plan, runtime)
+        return await self._steps(plan)
 
-    async def _steps(self, plan: Plan, runtime: Runtime) -> Content:
-        reply: Content = {}
+    async def _steps(self, plan: Plan) -> Content:
+        # What stands where nothing of the cell runs in a session.
+        reply: Content = {"status": "ok", "execution_count": self._count}
+        reply |= {"user_expressions": {}, "payload": []}
         for step in plan.steps:
             part = step if isinstance(step, Part) else await self._command(step)
-            if part is None:
+            if part is None or (plan.only_counts(part) and not self._connection.connected):
                 continue
+            runtime = await self._unless_stopped(self._connection.ready())
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
@@ -112,13 +126,15 @@ class Cell:
         return reply
 
     async def _command(self, command: Command) -> Part | None:
-        session = self._connection.session
-        assert session is not None  # noqa: S101 - `ready` came before
-        context = Context(session, self._show, self._stop.is_set)
+        if command.action.needs_session:
+            await self._unless_stopped(self._connection.ready())
+        stopped = self._stop.is_set
+        context = Context(self._connection.session, self._tell, stopped, self._control(stopped))
         return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE)
 
-    def _show(self, msg_type: str, content: Content) -> None:
-        self._emit(Message(msg_type, content, self._request.id))
+    def _tell(self, msg_type: str, content: Content) -> None:
+        send = self._show if msg_type == "display_data" else self._emit
+        send(Message(msg_type, content, self._request.id))
 
     async def _unless_stopped(self, work: Awaitable[T], grace: float = 0.0) -> T:
         """Wait for work, at most until an interrupt and the grace after it."""

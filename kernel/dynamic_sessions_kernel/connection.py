@@ -11,26 +11,32 @@ from typing import TYPE_CHECKING
 
 from .embedded import EmbeddedPool, find_or_start, notice
 from .errors import (
+    CommandError,
     DynamicSessionsError,
     SessionLostError,
     SessionNotFoundError,
 )
+from .handover import HandoverNote
 from .pool.client import SessionPool
 from .runtimes.base import Message
 from .runtimes.choose import connect_runtime
 from .runtimes.deletion import delete_in_time
 from .settings import read_settings
+from .sign_in_notice import SignInNotice
 from .threads import start_call
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from .pool.models import SessionInfo
     from .pool.session import Session
-    from .pool.signin import DevicePrompt
     from .runtimes.base import Emit, Runtime
     from .settings import Settings, SettingTraits
 
 _PURPOSE = b"dynamic-sessions-kernel: session identifier"
+_CRASHED = "The kernel's process had ended unexpectedly and was started anew."
+_FOUND = f"{_CRASHED} It found its session again, with variables and files."
+_CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
+_CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
+_GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
 
 _log = logging.getLogger(__name__)
 
@@ -52,29 +58,50 @@ class Connection:
         traits: the settings, read anew for each connection.
         key: the connection file's key.
         emit: takes the runtime's messages.
+        show: takes what was made here for the page, which passes no gate.
 
     Attributes:
-        runtime: what cells run on; None before the first connection.
-        session: the session it runs in; None before the first connection.
-        cell: the request that notices belong to.
+        runtime: what cells run on; None where there is no session in use.
+        session: the session it runs in; None where there is none in use.
+        pool: the pool of it; None before it was needed.
+        embedded: whether that is the embedded one.
     """
 
-    def __init__(self, traits: SettingTraits, key: bytes, emit: Emit) -> None:
+    def __init__(self, traits: SettingTraits, key: bytes, emit: Emit, show: Emit) -> None:
         self.runtime: Runtime | None = None
         self.session: Session | None = None
-        self.cell: str | None = None
+        self.pool: SessionPool | None = None
+        self.embedded = False
         self._traits = traits
         self._identifier = session_identifier(key)
         self._emit = emit
-        self._pool: SessionPool | None = None
+        self._cell: str | None = None
+        self._visible = False
+        self._unsaid: list[str] = []
+        self._sign_in = SignInNotice(show)
         self._opening: asyncio.Task[Runtime] | None = None
-        self._embedded = False
         self._warned = False
         self._made = False
         self._given = False
         self._dropped: asyncio.Task[None] | None = None
-        # The session of a kernel before us, if there is one, holds variables that are not ours.
-        self._fresh = True
+        self._note = HandoverNote(key)
+        self._before = self._note.read()
+        # Whether the session that is found may hold variables that are not this kernel's.
+        self._fresh = self._before is None or self._before.state == "restarting"
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is at hand."""
+        return self.runtime is not None and self.runtime.connected
+
+    def enter(self, cell: str, *, visible: bool) -> None:
+        """Note which cell runs, and whether a person sees what is said in it."""
+        self._cell, self._visible = cell, visible
+        if visible:
+            self._sign_in.enter(cell)
+            unsaid, self._unsaid = self._unsaid, []
+            for text in unsaid:
+                self._say(text)
 
     async def ready(self) -> Runtime:
         """Return the runtime, connected; an attempt that nobody waits for any more goes on.
@@ -82,7 +109,7 @@ class Connection:
         Raises:
             DynamicSessionsError: no session could be had.
         """
-        if self.runtime is not None and self.runtime.connected:
+        if self.runtime is not None and self.connected:
             return self.runtime
         if self._opening is None or self._opening.done():
             self._opening = asyncio.get_running_loop().create_task(self._open())
@@ -92,7 +119,7 @@ class Connection:
 
     def failed(self, error: DynamicSessionsError) -> None:
         """Take note of an error of a cell: an embedded pool that is gone is looked for anew."""
-        if self._embedded and isinstance(error, SessionLostError):
+        if self.embedded and isinstance(error, SessionLostError):
             self._drop()
 
     async def close(self, *, ended: bool, told: bool) -> None:
@@ -104,48 +131,185 @@ class Connection:
                 how VS Code restarts a kernel: with an identifier of the person's own, the session
                 has to be there for the next one.
         """
-        if self._opening is not None:
-            self._opening.cancel()
+        self._stop_opening()
         delete = ended and (self._made if told else not self._given)
+        if ended:
+            self._note.remove()
+        else:
+            await self._leave_to_the_next()
         if self.runtime is not None:
-            await self.runtime.close(delete=delete)
+            await self.runtime.close(delete=delete and not self.runtime.taken)
         elif self.session is not None and delete:
             await delete_in_time(self.session)
-        if self._pool is not None:
-            self._pool.close()
+        if self.pool is not None:
+            self.pool.close()
+
+    async def _leave_to_the_next(self) -> None:
+        """Say in the note that the kernel restarts, and end what runs where that can be done."""
+        if self.session is not None:
+            self._note.write("restarting", self.session.identifier)
+            if self.runtime is not None and await self.runtime.clear():
+                self._note.write("cleared", self.session.identifier)
+        elif self._before is not None:
+            self._note.write("restarting", self._before.identifier)
+
+    # -- what `%session` does ---------------------------------------------------------------
+
+    async def sessions(self) -> list[SessionInfo]:
+        """List the pool's living sessions; allocates none."""
+        await self._find_pool(read_settings(self._traits))
+        assert self.pool is not None  # noqa: S101 - found just now
+        return await start_call(list, self.pool.sessions())
+
+    async def restart(self) -> Session:
+        """Start Python afresh in the session."""
+        runtime = await self.ready()
+        try:
+            await runtime.restart()
+        except TimeoutError:
+            raise CommandError(
+                "Python did not start afresh in time. Whether variables are gone is unknown, "
+                "files are kept. Try again, or `%session new` for a fresh session."
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session
+
+    async def stop(self) -> Session | None:
+        """Delete the session in use; returns it, None where there was none."""
+        if self.session is None and self._before is None:
+            return None
+        await self._find(read_settings(self._traits))
+        session = self.session
+        assert session is not None  # noqa: S101 - found just now
+        await self._let_go()
+        deleted = await start_call(_deleted, session)
+        self._forget()
+        return session if deleted else None
+
+    async def new(self) -> tuple[Session, Session | None, Session | None]:
+        """Start a fresh session.
+
+        Returns:
+            The fresh one; the kernel's own that was deleted, and an attached one that was left,
+            None where there was none.
+        """
+        settings = read_settings(self._traits)
+        await self._find(settings)
+        assert self.pool is not None  # noqa: S101 - found just now
+        own, current = self.pool.session(self._own(settings)), self.session
+        attached = current is not None and current.identifier != own.identifier
+        await self._let_go()
+        deleted = await start_call(_deleted, own)
+        self._forget()
+        try:
+            await self.ready()
+        except DynamicSessionsError as error:
+            raise CommandError(
+                f"The kernel's former session is gone, but there is no fresh one yet: {error}"
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session, own if deleted else None, current if attached else None
+
+    async def attach(self, session: Session) -> Session | None:
+        """Use another session, with its variables; returns the one that was left, None for none.
+
+        Until that one is at hand, nothing changes.
+        """
+        settings = read_settings(self._traits)
+        self._stop_opening()
+        runtime = await connect_runtime(settings, self._emit, session, self._say, fresh=False)
+        left = self.session if self.runtime is not None else None
+        await self._let_go()
+        self._forget()
+        self.runtime, self.session = runtime, session
+        self._given = bool(settings.identifier) or session.identifier != self._own(settings)
+        self._made = not self._given
+        self._note.write("running", session.identifier)
+        return left
+
+    async def _let_go(self) -> None:
+        self._stop_opening()
+        runtime, self.runtime = self.runtime, None
+        if runtime is not None:
+            await runtime.close(delete=False)
+
+    def _stop_opening(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+
+    def _forget(self) -> None:
+        """Know of no session."""
+        self.session = self._before = None
+        self._fresh = True
+        self._note.remove()
+
+    # -- opening ----------------------------------------------------------------------------
 
     async def _open(self) -> Runtime:
         if self.runtime is not None:
             await self.runtime.connect()
             return self.runtime
         settings = read_settings(self._traits)
-        if self.session is None:
-            await self._find(settings)
-        assert self.session is not None  # noqa: S101 - `_find` has set it or raised
+        await self._find(settings)
+        assert self.session is not None  # noqa: S101 - found just now
         self.runtime = await connect_runtime(
             settings, self._emit, self.session, self._say, fresh=self._fresh
         )
         self._fresh = False
+        self._note.write("running", self.session.identifier)
+        before, self._before = self._before, None
+        if before is not None and before.state == "running":
+            self._say(_FOUND if self.runtime.found else _CLEARED)
         return self.runtime
 
     async def _find(self, settings: Settings) -> None:
         """Find the pool and name the session; nothing is allocated yet."""
+        await self._find_pool(settings)
+        if self.session is not None:
+            return
+        assert self.pool is not None  # noqa: S101 - found just now
+        own = self.pool.session(self._own(settings))
+        session = own if self._before is None else self.pool.session(self._before.identifier)
+        attached = session.identifier != own.identifier
+        self._given = bool(settings.identifier) or attached
+        exists = None
+        if self._given or self._before is not None:
+            exists = await start_call(_exists, session)
+        if self._before is not None and exists is False:
+            self._say(_CRASHED_AND_GONE if self._before.state == "running" else _GONE)
+            self._before, self._fresh = None, True
+            session, self._given = own, bool(settings.identifier)
+            exists = None if attached else exists
+        self._made = not self._given or exists is False
+        self.session = session
+
+    async def _find_pool(self, settings: Settings) -> None:
+        """Find the pool, and sign in, so that no call to it waits for a person."""
+        if self.pool is None:
+            self.pool = await self._new_pool(settings)
+        if settings.credential == "interactive" and not settings.token and not self.embedded:
+            self._sign_in.ask_for_browser()
+        await start_call(self.pool.sign_in)
+        self._sign_in.over(True)
+
+    async def _new_pool(self, settings: Settings) -> SessionPool:
         endpoint, token = settings.endpoint, settings.token
-        self._embedded = not endpoint
-        if self._embedded:
+        self.embedded = not endpoint
+        if self.embedded:
             endpoint, token = await self._embedded_pool()
-        pool = (EmbeddedPool if self._embedded else SessionPool)(
+        return (EmbeddedPool if self.embedded else SessionPool)(
             endpoint,
             settings.credential,
             api_version=settings.api_version,
             token=token,
             token_hosts=settings.token_hosts,
-            prompt=self._prompter(),
+            prompt=self._sign_in.ask_for_code,
+            signed_in=self._sign_in.over,
         )
-        session = pool.session(settings.identifier or self._identifier)
-        self._given = bool(settings.identifier)
-        self._made = not self._given or not await start_call(_exists, session)
-        self._pool, self.session = pool, session
+
+    def _own(self, settings: Settings) -> str:
+        return settings.identifier or self._identifier
 
     async def _embedded_pool(self) -> tuple[str, str]:
         address = await start_call(find_or_start)
@@ -154,33 +318,38 @@ class Connection:
             self._say(words)
         return address.endpoint, address.token
 
-    def _prompter(self) -> DevicePrompt:
-        loop = asyncio.get_running_loop()
-
-        def prompt(address: str, code: str, _expires: datetime) -> None:
-            text = f"To sign in to Azure, open {address} and enter the code {code}."
-            loop.call_soon_threadsafe(self._say, text)
-
-        return prompt
-
     def _say(self, text: str) -> None:
-        self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self.cell))
+        """Show a sentence in the cell that runs, or the first that a person sees."""
+        if self._visible:
+            self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self._cell))
+        else:
+            self._unsaid.append(text)
 
     def _drop(self) -> None:
-        runtime, pool = self.runtime, self._pool
-        self.runtime = self.session = self._pool = None
+        runtime, pool = self.runtime, self.pool
+        self.runtime = self.session = self.pool = None
         if runtime is not None:
             self._dropped = asyncio.get_running_loop().create_task(runtime.close(delete=False))
         if pool is not None:
             pool.close()
 
 
-def _exists(session: Session) -> bool:
-    """Whether the service has the session already; in doubt it does, and is not ours to delete."""
+def _exists(session: Session) -> bool | None:
+    """Whether the service has the session already; None in doubt."""
     try:
         session.info()
     except SessionNotFoundError:
         return False
     except DynamicSessionsError as error:
         _log.debug("unknown whether the session exists: %s", type(error).__name__)
+        return None
+    return True
+
+
+def _deleted(session: Session) -> bool:
+    """Delete a session; whether there was one."""
+    try:
+        session.delete()
+    except SessionNotFoundError:
+        return False
     return True

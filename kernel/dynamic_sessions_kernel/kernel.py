@@ -23,6 +23,7 @@ from .cell import Cell
 from .commands import complete, complete_name
 from .commands.registry import ACTIONS
 from .connection import Connection
+from .control import Control
 from .debugging import reply_without_session
 from .errors import DynamicSessionsError, SessionLostError
 from .outbox import Outbox
@@ -32,6 +33,7 @@ from .runtimes.choose import offers_debugger
 from .settings import SettingTraits
 
 if TYPE_CHECKING:
+    from .commands import Cancelled
     from .outputs.gate import Mode
     from .runtimes.base import Content
 
@@ -70,7 +72,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         self._outbox = Outbox(
             self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop
         )
-        self._connection = Connection(self, self.session.key, self._outbox.send)
+        self._connection = Connection(self, self.session.key, self._outbox.send, self._outbox.show)
         self._cell: Cell | None = None
         self._cell_parent: dict[str, Any] = {}
         # Requests, other than executions, that wait for their turn behind cells.
@@ -191,9 +193,17 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         if not silent:
             self._publish_execute_input(content["code"], parent, count)
         request = _request(parent)
-        self._connection.cell = request.id
+        self._connection.enter(request.id, visible=not silent)
         self._cell_parent = parent
-        self._cell = Cell(request, count, self._connection, self._outbox.send, Path.cwd())
+        self._cell = Cell(
+            request,
+            count,
+            self._connection,
+            Path.cwd(),
+            emit=self._outbox.send,
+            show=self._outbox.show,
+            control=self._control,
+        )
         try:
             reply = await self._cell.run()
         finally:
@@ -213,6 +223,16 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     def _interrupt(self) -> None:
         if self._cell is not None:
             self._cell.interrupt()
+
+    def _control(self, cancelled: Cancelled) -> Control:
+        return Control(
+            self._connection,
+            self._gate,
+            self._outbox.send,
+            self._loop,
+            runtime=self.runtime,
+            cancelled=cancelled,
+        )
 
     def _take_input(self, msg: Any) -> None:
         _, reply = self._read(msg)

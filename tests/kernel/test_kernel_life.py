@@ -101,15 +101,6 @@ def test_an_announced_restart_keeps_files_and_clears_variables(new_notebook, loc
     assert notebook.run("import own; own.v").result == "2"
 
 
-def test_a_killed_kernel_finds_its_session_again(new_notebook) -> None:
-    notebook = new_notebook()
-    notebook.run("x = 1; open('kept.txt', 'w').close()")
-    notebook.manager.restart_kernel(now=True)
-    notebook.client.wait_for_ready(timeout=60)
-    assert "NameError" in notebook.run("x").error
-    assert notebook.run("import os; os.listdir()").result == "['kept.txt']"
-
-
 def test_ten_kernels_on_one_pool_keep_variables_and_files_apart(new_notebook) -> None:
     notebooks = [new_notebook() for _ in range(10)]
 

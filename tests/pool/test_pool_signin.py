@@ -380,6 +380,7 @@ def test_interactive_opens_the_browser_and_takes_what_it_brings_back(
         return True
 
     monkeypatch.setattr(webbrowser, "open", browser)
+    monkeypatch.setenv("BROWSER", "one that a person sees")
     session = open_pool(
         service.endpoint, "interactive", credential_options={**options, "client_id": CLIENT}
     ).session(identifier)
@@ -387,3 +388,15 @@ def test_interactive_opens_the_browser_and_takes_what_it_brings_back(
     assert opened[0].startswith(f"{entra.authority}/{TENANT}/oauth2/v2.0/authorize?")
     assert bearers(service) == ["entra-1"]
     assert entra.asked[0]["code"] == "a-code"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells a screen by its variables")
+def test_interactive_without_a_screen_says_what_to_do_instead(
+    service, open_pool, identifier, monkeypatch
+) -> None:
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    session = open_pool(service.endpoint, "interactive").session(identifier)
+    with pytest.raises(errors.SignInError, match="device_code"):
+        session.execute("1")
+    assert service.seen == []

@@ -26,17 +26,20 @@ acts on this machine; nothing that a session says or holds ever becomes one. How
 Another command is a subclass of `Action`, in `registry.ACTIONS`.
 """
 
-from .base import Action, Command, CommandInterruptedError, Completion, Context
+from .base import Action, Cancelled, Command, CommandInterruptedError, Completion, Context
 from .completion import complete, complete_name
+from .control import SessionControl
 from .plan import Plan, contains_command, make_plan
 
 __all__ = [
     "Action",
+    "Cancelled",
     "Command",
     "CommandInterruptedError",
     "Completion",
     "Context",
     "Plan",
+    "SessionControl",
     "complete",
     "complete_name",
     "contains_command",

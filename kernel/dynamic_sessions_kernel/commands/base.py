@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.pool.session import Session
     from dynamic_sessions_kernel.runtimes.base import Content, Part
 
+    from .control import SessionControl
+
 #: Whether the person has interrupted the cell; called often, from the command's thread.
 Cancelled = Callable[[], bool]
 
@@ -33,18 +35,25 @@ class Context:
     """What a command may use while it runs.
 
     Attributes:
-        session: the session that the cell runs in.
-        show: takes the type and content of an iopub message, such as `stream`, of the cell.
+        session: the session that the cell runs in; None for commands that need none.
+        show: takes the type and content of an iopub message of the cell: `stream`, or
+            `display_data`, which passes no gate.
         cancelled: whether the person has interrupted the cell.
+        control: acts on the kernel's session.
     """
 
-    session: Session
+    session: Session | None
     show: Callable[[str, Content], None]
     cancelled: Cancelled = never
+    control: SessionControl | None = None
 
     def write(self, text: str) -> None:
         """Print on the cell's standard output; a carriage return starts the line anew."""
         self.show("stream", {"name": "stdout", "text": text})
+
+    def display(self, data: dict[str, str]) -> None:
+        """Show a MIME bundle that was made here; what is foreign in it must be escaped."""
+        self.show("display_data", {"data": data, "metadata": {}, "transient": {}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class Action(ABC):
     name: ClassVar[str]
     #: What `%name?` prints.
     help: ClassVar[str]
+    #: Whether a session must be there before it runs.
+    needs_session: ClassVar[bool] = True
 
     def __init__(self, arguments: str) -> None:
         self.arguments = arguments
@@ -110,6 +121,7 @@ class ShowHelp(Action):
     """`%name?`: print what the command is for."""
 
     name = "help"
+    needs_session = False
 
     def check(self, folder: Path, cancelled: Cancelled) -> None:
         """Nothing can be wrong."""

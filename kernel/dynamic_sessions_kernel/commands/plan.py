@@ -35,6 +35,10 @@ class Plan:
         """The commands alone."""
         return tuple(step for step in self.steps if isinstance(step, Command))
 
+    def only_counts(self, part: Part) -> bool:
+        """Whether a part runs nothing, and stands there so that the cell is counted and stored."""
+        return bool(self.commands) and not _says_something(part.code.splitlines())
+
     def check(self, folder: Path, cancelled: Cancelled = never) -> None:
         """Check all commands; reads local files, sends nothing.
 

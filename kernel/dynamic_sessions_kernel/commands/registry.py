@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .session import Session
 from .upload import Upload
 
 if TYPE_CHECKING:
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
     from .base import Action
 
 #: Each command's name, without the percent sign, to what it does.
-ACTIONS: Mapping[str, type[Action]] = {action.name: action for action in (Upload,)}
+ACTIONS: Mapping[str, type[Action]] = {action.name: action for action in (Upload, Session)}

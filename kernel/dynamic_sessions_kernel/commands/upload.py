@@ -69,11 +69,12 @@ class Upload(Action):
 
     def run(self, context: Context) -> list[str]:
         """Send the files that `check` found, one after the other, and print where they are."""
+        assert context.session is not None  # noqa: S101 - this command needs one
         before = _files_there(context.session)
         there: list[RemoteFile] = []
         for file in self._files:
             try:
-                there.append(_send(file, context, before.get(file.name)))
+                there.append(_send(file, context.session, context, before.get(file.name)))
             except DynamicSessionsError as error:
                 names = [other.name for other in self._files]
                 raise _stopped(error, names, len(there)) from error
@@ -85,7 +86,9 @@ class Upload(Action):
         return complete_path(arguments, folder)
 
 
-def _send(file: LocalFile, context: Context, before: RemoteFile | None) -> RemoteFile:
+def _send(
+    file: LocalFile, session: Session, context: Context, before: RemoteFile | None
+) -> RemoteFile:
     """Send one file; if that fails half-way, remove what may have arrived of it."""
     line = ProgressLine(file.name, context.write)
     sent = 0
@@ -100,12 +103,12 @@ def _send(file: LocalFile, context: Context, before: RemoteFile | None) -> Remot
     try:
         if context.cancelled():
             raise CommandInterruptedError("Interrupted.")
-        remote = _send_unchanged(file, context.session, progress)
+        remote = _send_unchanged(file, session, progress)
     except DynamicSessionsError as error:
         line.abandon()
         if not sent or isinstance(error, NotSentError):
             raise
-        left = _remove_part(file, context.session, before)
+        left = _remove_part(file, session, before)
         kind = type(error) if isinstance(error, CommandInterruptedError) else CommandError
         raise kind(f"{error} {left}".strip()) from error
     line.finish(f"{_shown(remote.name)}  {readable_size(remote.size)}  {_shown(remote.full_path)}")

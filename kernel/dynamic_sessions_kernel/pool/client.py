@@ -14,12 +14,13 @@ from .signin import SignIn
 from .transport import ATTEMPTS, Timeouts, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from azure.core.credentials import TokenCredential
 
     from .models import PoolMetadata, SessionInfo
     from .signin import DevicePrompt
+    from .traffic import Traffic
 
 
 class SessionPool:
@@ -36,6 +37,8 @@ class SessionPool:
         credential_options: keyword arguments for the credential that a word names.
         prompt: shows a person the address, the code and the end of a device-code sign-in;
             azure-identity prints them when None.
+        signed_in: told when a sign-in has ended, and whether it gave a token; called from a
+            thread of its own.
         timeouts: how long to wait for what.
         attempts: how often a call is tried that is safe to repeat.
 
@@ -59,6 +62,7 @@ class SessionPool:
         token_hosts: Iterable[str] = (),
         credential_options: Mapping[str, Any] | None = None,
         prompt: DevicePrompt | None = None,
+        signed_in: Callable[[bool], None] | None = None,
         timeouts: Timeouts | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
@@ -69,6 +73,7 @@ class SessionPool:
             token=token,
             options=credential_options,
             prompt=prompt,
+            ended=signed_in,
             timeout=timeouts.sign_in,
         )
         if not where.takes_token and not sign_in.anonymous:
@@ -96,6 +101,16 @@ class SessionPool:
     def api_version(self) -> str:
         """The api-version that calls carry."""
         return self._generation.api_version
+
+    @property
+    def host(self) -> str:
+        """The host that calls go to."""
+        return self._host
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was moved to and from the pool so far."""
+        return self._transport.counter.traffic
 
     @property
     def limits_output(self) -> bool:

@@ -93,6 +93,7 @@ class Session:
         )
         until = time.monotonic() + patience
         call = self._generation.run(code, math.ceil(timeout), max_output).within(self._identifier)
+        self._transport.counter.add(executions=1)
         outcome = self._generation.ran(
             self._transport.send(call, read_timeout=patience, attempts=attempts)
         )

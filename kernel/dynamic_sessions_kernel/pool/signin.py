@@ -8,6 +8,7 @@ interrupt nor the end of the program may wait for them. A token that comes late 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -56,6 +57,8 @@ class SignIn:
         token: a bearer token given outright; then the credential is not asked.
         options: keyword arguments for the credential that a word names.
         prompt: shows the device code; azure-identity prints it when None.
+        ended: told when the credential has given a token or failed, and whether it gave one;
+            called in a thread of its own.
         timeout: seconds to wait for a person to finish signing in.
 
     Raises:
@@ -69,6 +72,7 @@ class SignIn:
         token: str | None = None,
         options: Mapping[str, Any] | None = None,
         prompt: DevicePrompt | None = None,
+        ended: Callable[[bool], None] | None = None,
         timeout: float = 900.0,
     ) -> None:
         if isinstance(credential, str) and credential not in CREDENTIAL_KINDS:
@@ -85,6 +89,7 @@ class SignIn:
         self._credential = None if credential == "none" else credential
         self._options = dict(options or {})
         self._prompt = prompt
+        self._ended = ended or _unheard
         self._timeout = timeout
         self._lock = threading.Lock()
         self._token: _Token | None = None
@@ -168,11 +173,17 @@ class SignIn:
         except BaseException as error:  # noqa: BLE001 - whatever a credential raises, others wait
             with self._lock:
                 self._pending = None
+            self._ended(False)
             pending.set_exception(_explain(error))
             return
         with self._lock:
             self._pending, self._token = None, token
+        self._ended(True)
         pending.set_result(token)
+
+
+def _unheard(_succeeded: bool) -> None:
+    """Tell nobody."""
 
 
 def _default(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:
@@ -190,7 +201,23 @@ def _device_code(options: Mapping[str, Any], prompt: DevicePrompt | None) -> Tok
 def _interactive(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:
     from azure.identity import InteractiveBrowserCredential
 
+    if not _has_browser():
+        raise SignInError(
+            "No browser can be opened on the machine that the kernel runs on, as over SSH. Set "
+            "`credential` (DYNAMIC_SESSIONS_CREDENTIAL) to device_code, which shows a code to type "
+            "in a browser anywhere, or run `az login --use-device-code` there and set it to "
+            "default."
+        )
     return InteractiveBrowserCredential(**{**_tenant(), **options})
+
+
+def _has_browser() -> bool:
+    """Whether a person would see a browser; without a screen, a terminal's might be started."""
+    if os.environ.get("BROWSER"):
+        return True
+    if sys.platform in {"win32", "darwin"}:
+        return "SSH_CONNECTION" not in os.environ
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _tenant() -> dict[str, str]:
@@ -209,6 +236,8 @@ CREDENTIAL_KINDS = (*_KINDS, "none")
 
 
 def _explain(error: BaseException) -> SignInError:
+    if isinstance(error, SignInError):
+        return error
     said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_LIMIT] or type(error).__name__
     return SignInError(
         "No sign-in to Azure worked. Run `az login`, or set `credential` "

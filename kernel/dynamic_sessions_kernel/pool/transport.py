@@ -32,6 +32,7 @@ from .calls import Answer
 from .connections import Bearer, open_connections
 from .faults import NETWORK_ERRORS, translate, worth_repeating
 from .logs import hide_identifiers
+from .traffic import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +89,7 @@ class Incoming:
         self._response = response
         self._host = host
         self._body = body
+        self.received = 0
 
     def chunks(self, until: float | None = None) -> Iterator[bytes]:
         """Yield the body, decompressed, piece by piece.
@@ -105,6 +107,7 @@ class Incoming:
                 raise translate(error, self.call, self._host, self._body) from None
             if not chunk:
                 return
+            self.received += len(chunk)
             yield chunk
             if until is not None and time.monotonic() > until:
                 raise AnswerLostError(
@@ -138,6 +141,7 @@ class Transport:
         self._attempts = attempts
         self._http = open_connections(endpoint)
         self._closed = threading.Event()
+        self.counter = Counter()
 
     @property
     def url(self) -> str:
@@ -233,19 +237,32 @@ class Transport:
         except NETWORK_ERRORS as error:
             if body is not None and body.failure is not None:
                 raise body.failure from None
-            raise translate(error, call, host, body) from None
+            failure = translate(error, call, host, body)
+            self._note(call, type(failure).__name__, started, body)
+            raise failure from None
         with response:
-            _log.debug(
-                "%s: %d in %.0f ms, %d bytes sent",
-                _label(call),
-                response.status_code,
-                (time.monotonic() - started) * 1000,
-                0 if body is None else body.len,
-            )
             incoming = Incoming(response, call, host, body)
-            if incoming.status not in _SUCCESS:
-                raise self._refusal(incoming, token)
-            return read(incoming)
+            try:
+                if incoming.status not in _SUCCESS:
+                    raise self._refusal(incoming, token)
+                return read(incoming)
+            finally:
+                self._note(call, str(incoming.status), started, body, incoming.received)
+
+    def _note(
+        self, call: Call, outcome: str, started: float, body: Body | None, received: int = 0
+    ) -> None:
+        """Count and log an attempt: kind, time and sizes, and nothing of what was in it."""
+        sent = 0 if body is None else body.len
+        self.counter.add(sent=sent, received=received)
+        _log.debug(
+            "%s: %s in %.0f ms, %d bytes sent, %d received",
+            _label(call),
+            outcome,
+            (time.monotonic() - started) * 1000,
+            sent,
+            received,
+        )
 
     def _refusal(self, incoming: Incoming, token: str | None) -> DynamicSessionsError:
         call, host = incoming.call, self._endpoint.host

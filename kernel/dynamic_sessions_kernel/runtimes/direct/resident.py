@@ -43,15 +43,15 @@ class Resident:
         shell.input_transformers_cleanup.insert(0, self.transform)
         shell.events.register("post_run_cell", self.finish)
 
-    def arrive(self, *, fresh: bool) -> str:
+    def arrive(self, *, found: bool, fresh: bool) -> str:
         """Belong to a kernel from now on; return what it needs to know, as text."""
         self.boot = uuid.uuid4().hex
-        if fresh:
+        if found and fresh:
             self.forget()
         self.finish()
         self.vanish()
         os.chdir(self._folder)
-        return packed({"boot": self.boot})
+        return packed({"boot": self.boot, "found": found and not fresh})
 
     def vanish(self) -> None:
         """Make the execution that brought us here, a cell to IPython, none; cells count from 1."""
@@ -165,4 +165,4 @@ def arrive(*, fresh: bool) -> str:
     found = getattr(shell, "dynamic_sessions_resident", None)
     resident = found or Resident(shell)
     shell.dynamic_sessions_resident = resident
-    return resident.arrive(fresh=bool(found) and fresh)
+    return resident.arrive(found=found is not None, fresh=fresh)

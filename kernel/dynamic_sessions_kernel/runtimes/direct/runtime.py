@@ -98,11 +98,13 @@ class DirectRuntime(Runtime):
         failure = service_failure(result)
         if failure is not None:
             raise failure
-        boot = orders.read_answer(result).get("boot")
+        answer = orders.read_answer(result)
+        boot = answer.get("boot")
         if not isinstance(boot, str) or not boot:
             raise UnexpectedAnswerError("The session's Python could not be made ready for cells.")
         self._boot, self._container, self._fresh = boot, result.container, False
         self._count, self._counted = 1, ""
+        self.found, self.taken = answer.get("found") is True, False
         self._keep_alive.start()
 
     async def execute(self, request: Request, part: Part) -> Content:
@@ -252,11 +254,13 @@ class DirectRuntime(Runtime):
     def _check(self, result: ExecutionResult) -> None:
         """Raise what the service did not do; forget the session where its variables are gone."""
         if orders.taken_over(result):
+            self.taken = True
             self._lose(
                 SessionLostError(
-                    "Another kernel has taken this session over and cleared its variables; files "
-                    "are kept. Nothing of this cell ran. Run it again to take the session back, "
-                    "or give each kernel an identifier of its own (DYNAMIC_SESSIONS_IDENTIFIER)."
+                    "Another kernel has taken this session over, and may have cleared its "
+                    "variables; files are kept. Nothing of this cell ran. Run it again to take the "
+                    "session back, or give each kernel an identifier of its own "
+                    "(DYNAMIC_SESSIONS_IDENTIFIER)."
                 )
             )
         if orders.nobody_there(result):

@@ -1,0 +1,92 @@
+"""What a kernel's process leaves for the next one of the same connection key.
+
+A restart that was announced clears variables; a crash must not, where they still live in the
+session. The next process cannot tell the one from the other by itself, so there is a note while a
+session is in use: an orderly end removes it, an announced restart says so in it, and a crash leaves
+it as it was. It lies beside the connection file, which is no less secret, under a name that tells
+nothing of the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from jupyter_core.paths import jupyter_runtime_dir, secure_write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: `running`: in use, so the process crashed; `restarting`: variables are to be cleared;
+#: `cleared`: they are.
+State = Literal["running", "restarting", "cleared"]
+
+_PURPOSE = b"dynamic-sessions-kernel: handover"
+_LONGEST = 4096
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What the process before left.
+
+    Attributes:
+        state: how it ended.
+        identifier: the session that it used.
+    """
+
+    state: State
+    identifier: str = field(repr=False)
+
+
+class HandoverNote:
+    """The note of one connection key. Without it, variables of before are cleared.
+
+    Args:
+        key: the connection file's; with an empty one there is no note.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        name = hmac.new(key, _PURPOSE, hashlib.sha256).hexdigest()[:32]
+        self._path = Path(jupyter_runtime_dir(), f"dynamic-sessions-{name}.json") if key else None
+
+    def read(self) -> Handover | None:
+        """Return what the process before left; None where it left nothing that can be used."""
+        if self._path is None:
+            return None
+        try:
+            with self._path.open("rb") as file:
+                told = json.loads(file.read(_LONGEST))
+        except (OSError, ValueError, RecursionError):
+            return None
+        if not isinstance(told, dict) or told.get("state") not in get_args(State):
+            return None
+        identifier = told.get("identifier")
+        return Handover(told["state"], identifier) if isinstance(identifier, str) else None
+
+    def write(self, state: State, identifier: str) -> None:
+        """Leave a note in place of the last."""
+
+        def write(path: Path) -> None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with secure_write(str(path)) as file:
+                json.dump({"state": state, "identifier": identifier}, file)
+
+        self._try(write)
+
+    def remove(self) -> None:
+        """Leave none. Repeatable."""
+        self._try(lambda path: path.unlink(missing_ok=True))
+
+    def _try(self, change: Callable[[Path], None]) -> None:
+        if self._path is not None:
+            try:
+                change(self._path)
+            except (OSError, RuntimeError) as error:
+                _log.warning("the note for a restart failed: %s", type(error).__name__)
