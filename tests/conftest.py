@@ -206,13 +206,15 @@ def start_notebook(
     folder = tmp_path_factory.mktemp("kernels")
     (folder / KERNEL_NAME).symlink_to(ROOT / "kernelspec")
 
-    def start(settings: dict[str, str], cwd: Path | None = None) -> Notebook:
+    def start(settings: dict[str, str], cwd: Path | None = None, **options: Any) -> Notebook:
         manager = KernelManager(
             kernel_name=KERNEL_NAME,
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder)]),
         )
         manager.start_kernel(
-            env={**jupyter_environment, **settings}, cwd=str(cwd or folder), stderr=None
+            env={**jupyter_environment, **settings},
+            cwd=str(cwd or folder),
+            **{"stderr": None, **options},
         )
         try:
             return Notebook(manager)

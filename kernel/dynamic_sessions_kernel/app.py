@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from jupyter_core.paths import jupyter_config_path
 from traitlets import Unicode
 
 from .kernel import DynamicSessionsKernel
+from .logs import write_log
 
 if TYPE_CHECKING:
     import zmq
@@ -38,6 +40,11 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
         """Read `dynamic_sessions_kernel_config.py` of Jupyter's configuration folders too."""
         self.config_file_paths.extend(jupyter_config_path())
         super().load_config_file(suppress_errors=suppress_errors)
+
+    def init_kernel(self) -> None:
+        """Make the kernel, which logs from its first moment on."""
+        write_log(debug=self.log_level <= logging.DEBUG)
+        super().init_kernel()
 
     def init_control(self, context: zmq.Context[Any]) -> None:
         """Open the control channel, and no thread for subshells, which a session cannot have."""

@@ -79,6 +79,7 @@ class Connection:
         self._visible = False
         self._unsaid: list[str] = []
         self._sign_in = SignInNotice(show)
+        self._signed_in = False
         self._opening: asyncio.Task[Runtime] | None = None
         self._warned = False
         self._made = False
@@ -287,11 +288,14 @@ class Connection:
     async def _find_pool(self, settings: Settings) -> None:
         """Find the pool, and sign in, so that no call to it waits for a person."""
         if self.pool is None:
-            self.pool = await self._new_pool(settings)
+            self.pool, self._signed_in = await self._new_pool(settings), False
+        if self._signed_in:
+            return
         if settings.credential == "interactive" and not settings.token and not self.embedded:
             self._sign_in.ask_for_browser()
         await start_call(self.pool.sign_in)
         self._sign_in.over(True)
+        self._signed_in = True
 
     async def _new_pool(self, settings: Settings) -> SessionPool:
         endpoint, token = settings.endpoint, settings.token

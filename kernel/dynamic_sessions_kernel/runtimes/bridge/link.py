@@ -283,13 +283,6 @@ class Link:
         self._exchanged = time.monotonic()
         self._trouble.over()
         self._given_up = False
-        _log.debug(
-            "exchange: %.0f ms, held for at most %.0f, %d characters down, %d up",
-            (self._exchanged - started) * 1000,
-            hold * 1000,
-            len(text),
-            answer.length,
-        )
         if not sent and not answer.data:
             # A relay that answers early with nothing must not keep us spinning.
             self._exchanged = max(self._exchanged, started + hold)
