@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _RESTARTED = "Python was restarted, so this cell was ended and variables are gone; files are kept."
 #: How long a restart may take before it is given up, in seconds.
 _RESTART_LIMIT = 20.0
+_CLEAR_LIMIT = 1.2
 _DELETE_LIMIT = 1.2
 #: Seconds between looks at whether an exchange hangs, while a cell runs.
 _LOOK = 0.5
@@ -66,7 +67,6 @@ class BridgeRuntime(Runtime):
         unreachable: float = math.inf,
     ) -> None:
         super().__init__(emit)
-        self.found = False
         self._session = session
         self._keep_alive = keep_alive
         self._unreachable = unreachable
@@ -119,7 +119,7 @@ class BridgeRuntime(Runtime):
                 link.close()
                 self._link = None
                 raise
-            self._mode, self.found = "keep", answer.found
+            self._mode, self.found, self.taken = "keep", answer.found, False
             self._life, self._count = answer.life, answer.count
 
     async def execute(self, request: Request, part: Part) -> Content:
@@ -206,6 +206,17 @@ class BridgeRuntime(Runtime):
         await asyncio.wait_for(asyncio.wrap_future(self._restarted), _RESTART_LIMIT)
         self._loss = None  # whatever was lost, the person asked for a fresh start
 
+    async def clear(self) -> bool:
+        """Have the relay start a fresh ipykernel, if it can be reached in time."""
+        if self._link is None or not self._link.is_open:
+            return False
+        try:
+            await asyncio.wait_for(self.restart(), _CLEAR_LIMIT)
+        except (TimeoutError, DynamicSessionsError) as error:
+            _log.debug("variables were not cleared: %s", type(error).__name__)
+            return False
+        return True
+
     async def close(self, *, delete: bool) -> None:
         """Let go of the session within 1.5 s, deleting it where asked."""
         link, self._link = self._link, None
@@ -279,6 +290,7 @@ class BridgeRuntime(Runtime):
         opened = link is not None and link.was_open
         if over:
             self._link = None
+            self.taken = isinstance(error, TakenOverError)
         told = self._pending.fail(error)
         if over and opened and not told:
             self._loss = error
