@@ -9,7 +9,7 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamic_sessions_kernel.runtimes.bridge.envelope import (
@@ -20,14 +20,18 @@ from dynamic_sessions_kernel.runtimes.bridge.envelope import (
     unseal,
 )
 
+#: A busy machine is no failure.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HEADS = st.dictionaries(st.text(max_size=10), st.integers() | st.text(max_size=20), max_size=5)
 
 
+@PATIENT
 @given(HEADS, st.binary(max_size=5000))
 def test_what_is_sealed_is_unsealed(head, data):
     assert unseal(seal(head, data)) == (head, data)
 
 
+@PATIENT
 @given(st.binary(max_size=300))
 def test_no_decoder_takes_it_for_base64(data):
     text = seal({"boot": "x"}, data)
@@ -36,6 +40,7 @@ def test_no_decoder_takes_it_for_base64(data):
             decode(text)
 
 
+@PATIENT
 @given(st.binary(max_size=300))
 def test_needs_no_escape_in_json_or_python(data):
     text = seal({}, data)
@@ -48,6 +53,7 @@ def test_quotes_around_it_are_ignored():
     assert unseal(repr(seal({"a": 1}, b"data")) + "\n") == ({"a": 1}, b"data")
 
 
+@PATIENT
 @given(st.binary(max_size=3000), st.data())
 def test_a_cut_envelope_is_noticed(content, data):
     text = seal({"a": 1}, content)
@@ -55,6 +61,7 @@ def test_a_cut_envelope_is_noticed(content, data):
         unseal(text[: data.draw(st.integers(0, len(text) - 1))])
 
 
+@PATIENT
 @given(st.binary(max_size=200), st.data())
 def test_a_changed_character_is_noticed_or_harmless(content, data):
     text = seal({"a": 1}, content)
@@ -65,12 +72,14 @@ def test_a_changed_character_is_noticed_or_harmless(content, data):
         assert unseal(text[:at] + other + text[at + 1 :]) == ({"a": 1}, content)
 
 
+@PATIENT
 @given(st.text() | st.text(alphabet="~dsk1.AQ-_x", max_size=60))
 def test_any_other_text_is_an_error_of_its_own_kind(text):
     with pytest.raises(EnvelopeError):
         unseal(text)
 
 
+@PATIENT
 @given(st.binary(max_size=200))
 def test_any_bytes_inside_are_an_error_of_its_own_kind(raw):
     encoded = base64.urlsafe_b64encode(raw).decode().rstrip("=")

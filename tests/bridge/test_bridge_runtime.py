@@ -21,9 +21,12 @@ def test_the_value_of_a_cell_is_displayed_and_counted(shared):
 
 
 def test_a_simple_cell_is_one_execution(shared):
-    before = shared.session.executions
-    shared.run("print('once')")
-    assert shared.session.executions - before <= 1
+    taken = []
+    for _ in range(10):  # a poll may come between, and so may a slow machine
+        before = shared.session.executions
+        shared.run("print('once')")
+        taken.append(shared.session.executions - before)
+    assert min(taken) == 1
 
 
 def test_an_exception_is_an_error_message_and_an_error_reply(shared):
@@ -286,8 +289,8 @@ def test_a_replaced_session_is_said_and_nothing_runs_until_the_next_cell(noteboo
     notebook.run("x = 1")
     notebook.session.end_relay()
     with pytest.raises(SessionLostError, match="variables and files are gone"):
-        notebook.run("open('ran', 'w')")
-    assert not Path(notebook.session.interpreter.folder, "ran").exists()
+        notebook.run("open('ran after loss', 'w')")
+    assert not Path(notebook.session.interpreter.folder, "ran after loss").exists()
     assert notebook.run("x")["ename"] == "NameError"
 
 
@@ -320,8 +323,8 @@ def test_an_ipykernel_that_dies_between_cells_is_said_once(notebook):
     notebook.run("import os; os.getpid()")
     os.kill(int(notebook.value()), signal.SIGKILL)
     with pytest.raises(InterpreterRestartedError, match="Variables are gone"):
-        notebook.run("open('ran', 'w')")
-    assert not Path(notebook.session.interpreter.folder, "ran").exists()
+        notebook.run("open('ran after death', 'w')")
+    assert not Path(notebook.session.interpreter.folder, "ran after death").exists()
     assert notebook.run("1")["status"] == "ok"
 
 

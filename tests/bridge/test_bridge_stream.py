@@ -1,18 +1,22 @@
 """The streams: everything arrives once and in order, whatever is lost, repeated or cut."""
 
 import random
+import resource
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamic_sessions_kernel.runtimes.bridge.envelope import EnvelopeError, unseal
 from dynamic_sessions_kernel.runtimes.bridge.stream import Incoming, Outgoing, frame
 
+#: A busy machine is no failure.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MESSAGES = st.lists(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), max_size=20)
 
 
+@PATIENT
 @given(MESSAGES, st.integers(2048, 20000), st.randoms(use_true_random=False))
 def test_messages_arrive_once_and_in_order_over_a_bad_wire(messages, budget, chance: random.Random):
     outgoing, incoming, arrived = Outgoing(), Incoming(), []
@@ -102,6 +106,7 @@ def test_a_message_that_claims_too_much_is_an_error(data):
         Incoming().take(0, data)
 
 
+@PATIENT
 @given(st.binary(max_size=400), st.binary(max_size=400))
 def test_any_bytes_are_messages_or_an_error_of_its_own_kind(first, second):
     incoming = Incoming()
@@ -111,3 +116,18 @@ def test_any_bytes_are_messages_or_an_error_of_its_own_kind(first, second):
             assert all(isinstance(part, bytes) for parts in messages for part in parts)
     except EnvelopeError:
         pass
+
+
+def test_a_disk_that_fills_up_costs_memory_and_nothing_else(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        outgoing = Outgoing(str(tmp_path), memory=0)
+        for number in range(40):
+            outgoing.write(frame(b"%04d" % number * 500))
+        _, data = unseal(outgoing.seal({}, 1 << 20))
+        outgoing.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    outgoing.discard()
+    assert Incoming().take(0, data) == [[b"%04d" % number * 500] for number in range(40)]

@@ -20,12 +20,20 @@ _RELAY = ("envelope", "stream", "interpreter", "launcher", "relay", "visit")
 #: session is the same and the relay died; a relay that could not be started.
 ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
 
-_VISIT = (
-    "(lambda u, p: (lambda m: (m.__spec__.loader.exec_module(m), m.visit({text!r}))[1])"
-    '(u.module_from_spec(u.spec_from_file_location("dynamic_sessions_visit", p)))'
-    ' if __import__("os").path.exists(p) else "~dsk1!absent~")'
-    '(__import__("importlib.util").util, "{folder}/dsk/visit.py")'
-)
+_LOAD = """
+import sys
+if {module!r} not in sys.modules:
+    import importlib.util as util
+    spec = util.spec_from_file_location({module!r}, {folder!r} + "/dsk/visit.py")
+    loaded = util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(loaded)
+        sys.modules[{module!r}] = loaded
+    except FileNotFoundError:
+        pass
+visit = sys.modules[{module!r}].visit if {module!r} in sys.modules else lambda *_: {ABSENT!r}
+"""
+_VISIT = '(lambda d: (exec({load!r}, d), d["visit"]({folder!r}, {text!r}))[1])({{}})'
 _START = """
 def start(folder, packed):
     import base64, json, zlib
@@ -48,13 +56,16 @@ def relay_folder(identifier: str) -> str:
 
     It is short, since the address of a unix socket must be, and tells nothing of the identifier.
     """
-    digest = hashlib.sha256(b"dynamic-sessions-relay:" + identifier.encode())
+    purpose = f"dynamic-sessions-relay:{_version()}:"
+    digest = hashlib.sha256(purpose.encode() + identifier.encode())
     return "/tmp/.dsk-" + digest.hexdigest()[:16]  # noqa: S108 - in the session, and private
 
 
 def exchanging(folder: str, text: str) -> str:
     """Make the code that hands an envelope to a relay that is there already."""
-    return _VISIT.format(folder=folder, text=text)
+    module = f"dynamic_sessions_visit_{_version()}"
+    load = _LOAD.format(module=module, folder=folder, ABSENT=ABSENT)
+    return _VISIT.format(load=load, folder=folder, text=text)
 
 
 def starting(folder: str, text: str) -> str:
@@ -69,6 +80,13 @@ def _packed() -> str:
     sources["__init__"] = ""
     sources["starter"] = _source("starter")
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(sources).encode(), 9)).decode()
+
+
+@cache
+def _version() -> str:
+    """Name what is sent, so that kernels of another version do not meet in one relay."""
+    sources = "".join(_source(module) for module in _RELAY)
+    return hashlib.sha256(sources.encode()).hexdigest()[:8]
 
 
 def _source(module: str) -> str:

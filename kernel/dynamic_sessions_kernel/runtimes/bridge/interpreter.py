@@ -30,6 +30,7 @@ _CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
 _PROBE = "dynamic-sessions-probe-"
 _PROBE_AGAIN = 0.1
 _START_LIMIT = 60.0
+_ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
 _ERRORS_SHOWN = 2000
 
 
@@ -137,6 +138,11 @@ class Interpreter:
         if not self.ready and channel == "iopub":
             self._become_ready()
         return header, parent.get("msg_id", ""), frames[at + 2 :]
+
+    @property
+    def patience(self) -> float:
+        """How many seconds may pass until it is looked after again."""
+        return _ALIVE_CHECK if self.ready else _READY_CHECK
 
     def probe(self) -> None:
         """Ask for a sign of life: output is only sure to arrive once some has."""

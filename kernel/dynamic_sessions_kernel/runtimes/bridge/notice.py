@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING
 from dynamic_sessions_kernel.runtimes.base import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynamic_sessions_kernel.runtimes.base import Emit
 
 _OVER = "The session could not be reached for a while; nothing was lost."
+_ENDED = "The session could not be reached."
 
 
 class Notice:
     """One display in a cell, brought up to date while there is trouble.
 
-    Attributes:
-        cell: the identity of the request whose cell shows it.
+    Args:
+        emit: takes the display.
+        cell: tells the identity of the request whose cell shows it.
     """
 
-    def __init__(self, emit: Emit) -> None:
-        self.cell: str | None = None
+    def __init__(self, emit: Emit, cell: Callable[[], str | None]) -> None:
         self._emit = emit
+        self._cell = cell
         self._shown: tuple[str, str] | None = None
 
     def show(self, text: str | None) -> None:
         """Show a text in the cell that runs, in place of the last; None when trouble is over."""
+        cell = self._cell()
+        if self._shown is not None and text is not None and cell not in {None, self._shown[0]}:
+            # A later cell waits now.
+            self._display("update_display_data", *self._shown, _ENDED)
+            self._shown = None
         if self._shown is None:
-            if text is None or self.cell is None:
+            if text is None or cell is None:
                 return
-            self._shown = self.cell, f"dynamic-sessions-{uuid.uuid4().hex}"
+            self._shown = cell, f"dynamic-sessions-{uuid.uuid4().hex}"
             self._display("display_data", *self._shown, text)
             return
         self._display("update_display_data", *self._shown, text or _OVER)

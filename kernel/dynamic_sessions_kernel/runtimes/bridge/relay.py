@@ -24,14 +24,17 @@ from .envelope import EnvelopeError, load_object, seal, unseal
 from .interpreter import Interpreter
 from .stream import Incoming, Outgoing, frame
 
-#: How long the first output waits for more of it, in seconds.
-LINGER = 0.02
+#: How long the first output waits for the end of a short cell, so that such a cell is one exchange;
+#: and how long a reply waits for the idle status that always comes with it. In seconds.
+LINGER, REPLY_LINGER = 0.05, 0.2
 #: Bytes of output not yet taken at which the ipykernel is stopped, and goes on again. What the
 #: person prints is lossless for this, and an interrupt never waits behind more than this.
 FULL, DRAINED = 32 << 20, 8 << 20
 #: Output of the ipykernel taken in one go before the other sockets have their turn.
 _BATCH = 200
 _TICK = 0.25
+#: How often the relay looks whether its session is still there.
+_LOOK = 2.0
 _LONGEST_HOLD = 5.0
 _SEND_LIMIT = 5.0
 _KEPT_CLIENTS = 256
@@ -80,25 +83,30 @@ class Relay:
 
     def run(self) -> None:
         """Serve until the session's folders are gone."""
+        looked = 0.0
         try:
-            while Path(self._folder).is_dir() and Path(self._cwd).is_dir():
+            while True:
+                if time.monotonic() - looked > _LOOK:
+                    looked = time.monotonic()
+                    if not (Path(self._folder).is_dir() and Path(self._cwd).is_dir()):
+                        return
                 self._turn()
         finally:
             self._stop_interpreter()
 
     def _turn(self) -> None:
-        timeout = _TICK
+        now = time.monotonic()
+        until = now + (_TICK if self._interpreter is None else self._interpreter.patience)
         if self._waiter is not None:
-            timeout = min(timeout, max(0.0, self._waiter.due - time.monotonic()))
-        if self._interpreter is not None and not self._interpreter.ready:
-            timeout = min(timeout, 0.02)
-        for source, _ in self._poller.poll(math.ceil(timeout * 1000)):
+            until = min(until, self._waiter.due)
+        ready = self._poller.poll(math.ceil(max(0.0, until - now) * 1000))
+        for source, _ in ready:
             if source == self._listener.fileno():
                 self._accept()
             elif source in self._callers:
                 self._read(self._callers[source])
         if self._interpreter is not None:
-            self._serve_interpreter(self._interpreter)
+            self._serve_interpreter(self._interpreter, [source for source, _ in ready])
         if self._waiter is not None and (
             time.monotonic() >= self._waiter.due or self._up.pending >= self._waiter.enough
         ):
@@ -232,24 +240,29 @@ class Relay:
 
     # -- the ipykernel's messages ----------------------------------------------------------
 
-    def _serve_interpreter(self, interpreter: Interpreter) -> None:
-        ready = interpreter.ready
+    def _serve_interpreter(self, interpreter: Interpreter, ready: list[Any]) -> None:
+        was_ready = interpreter.ready
         interpreter.probe()
-        for channel in ("iopub", "stdin", "control", "shell"):
-            for _ in range(_BATCH):
-                message = interpreter.receive(channel)
-                if message is None:
-                    break
-                self._forward(channel, *message)
-        if interpreter.ready and not ready:
+        for channel, socket_ in interpreter.sockets.items():
+            if socket_ in ready:
+                self._drain(interpreter, channel)
+        if interpreter.ready and not was_ready:
             self._hasten(0.0)
         if self._up.pending > FULL:
             interpreter.pause()
         elif self._up.pending < DRAINED:
             interpreter.resume()
-        death = interpreter.death()
-        if death is not None:
-            self._bury(interpreter, death)
+        if not any(source in ready for source in interpreter.sockets.values()):
+            death = interpreter.death()
+            if death is not None:
+                self._bury(interpreter, death)
+
+    def _drain(self, interpreter: Interpreter, channel: str) -> None:
+        for _ in range(_BATCH):
+            message = interpreter.receive(channel)
+            if message is None:
+                break
+            self._forward(channel, *message)
 
     def _bury(self, interpreter: Interpreter, death: dict[str, Any]) -> None:
         for channel in interpreter.sockets:
@@ -291,7 +304,7 @@ class Relay:
             if self._interpreter is not None:
                 self._interpreter.warm_up()
         else:
-            self._hasten(LINGER)
+            self._hasten(REPLY_LINGER)
 
     def _tell(self, msg_type: str, content: dict[str, Any]) -> None:
         head = {"from": "relay", "type": msg_type, "parent": ""}

@@ -27,6 +27,8 @@ from .notice import Notice
 from .pending import Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynamic_sessions_kernel.pool.session import Session
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ class BridgeRuntime(Runtime):
         fresh: start a fresh ipykernel even if the session has one from before.
         unreachable: for how many seconds a service that cannot be reached is tried again while a
             cell waits; endless by default, and an interrupt ends it.
+        cell: tells which request waits, for what is said about the connection; by default the one
+            that was executed last, which leaves the first connection silent.
 
     Attributes:
         found: whether the last connection found an ipykernel with its variables.
@@ -65,6 +69,7 @@ class BridgeRuntime(Runtime):
         keep_alive: float = 3600.0,
         fresh: bool = False,
         unreachable: float = math.inf,
+        cell: Callable[[], str | None] | None = None,
     ) -> None:
         super().__init__(emit)
         self._session = session
@@ -74,9 +79,9 @@ class BridgeRuntime(Runtime):
         self._link: Link | None = None
         self._opening: asyncio.Lock | None = None
         self._pending = Pending()
-        self._loss: DynamicSessionsError | None = None
         self._restarted: Future[None] | None = None
-        self._notice = Notice(emit)
+        self._cell: str | None = None
+        self._notice = Notice(emit, cell or (lambda: self._cell))
         self._life = 0
         self._count = 1
 
@@ -131,8 +136,8 @@ class BridgeRuntime(Runtime):
             DynamicSessionsError: see `errors`.
         """
         silent = bool(request.content.get("silent"))
-        self._tell_loss(keep=silent)
-        self._notice.cell = request.id
+        self.tell_loss(keep=silent)
+        self._cell = request.id
         await self.connect()
         try:
             return await self._execute(request, part, silent=silent)
@@ -253,13 +258,6 @@ class BridgeRuntime(Runtime):
             dict(request.metadata),
             *(bytes(buffer) for buffer in request.buffers),
         )
-
-    def _tell_loss(self, *, keep: bool) -> None:
-        loss = self._loss
-        if loss is not None:
-            if not keep:
-                self._loss = None
-            raise loss
 
     # -- the link's side: on the pump's thread ---------------------------------------------
 

@@ -138,14 +138,16 @@ class _SpoolFile:
     def __init__(self, folder: str | None) -> None:
         self.size = 0
         self._users = 0
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives with its pieces
+        # Without a buffer: what a full disk refused would stay there, and fail every later read.
+        self._file: IO[bytes] = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115 - lives with its pieces
 
     def write(self, piece: bytes) -> int:
         """Append a piece and return where it stands."""
         start = self.size
         self._file.seek(start)
-        self._file.write(piece)
-        self._file.flush()
+        left = memoryview(piece)
+        while left:
+            left = left[self._file.write(left) :]
         self.size += len(piece)
         self._users += 1
         return start

@@ -1,7 +1,12 @@
 """What an exchange runs in the service's interpreter: a call at the relay, and no trace of it.
 
-The relay's folder holds this module, and every exchange loads it from there, since the service
-has several interpreters and restarts them; it is in no `sys.modules` afterwards.
+The first exchange that an interpreter sees loads this module from the relay's folder; it stays in
+`sys.modules`, hidden from the person's names, so that every later exchange is one short call. The
+service has several interpreters and restarts them: each loads it anew.
+
+IPython keeps every input and every value, in memory and in its history file. So inputs of ours
+are kept from it by a wrapper around the one method that stores them, and values are taken out
+again when the execution is over.
 
 This module runs in the session: standard library alone, Python 3.10, inside whatever IPython the
 service has, or none.
@@ -11,52 +16,63 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import os
 import socket
 import sys
 from typing import Any
 
-#: Stands in the code of every exchange, and so in what IPython stores of it.
+#: Stands in the code of every exchange, and so tells its input from others.
 MARK = "dynamic_sessions_visit"
 
 
-def visit(text: str) -> str:
+def visit(folder: str, text: str) -> str:
     """Hand an envelope to the relay and return its answer."""
-    with contextlib.suppress(Exception):  # an unknown IPython keeps a copy, and still works
-        forget_this_execution()
-    folder, _, _ = __file__.rpartition("/dsk/")
+    parts = []
     try:
-        return call(folder, text)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(60)
+            connection.connect(folder + "/s")
+            connection.sendall(len(text).to_bytes(8, "big") + text.encode())
+            # Now, since it costs nothing while the relay works. An unknown IPython keeps a copy.
+            with contextlib.suppress(Exception):
+                forget_this_execution()
+            while part := connection.recv(1 << 20):
+                parts.append(part)
     except (FileNotFoundError, ConnectionError):
-        return "~dsk1!dead~"
-
-
-def call(folder: str, text: str) -> str:
-    """Exchange envelopes with the relay."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(60)
-        connection.connect(folder + "/s")
-        connection.sendall(len(text).to_bytes(8, "big") + text.encode())
-        parts = []
-        while part := connection.recv(1 << 20):
-            parts.append(part)
+        return "~dsk1!dead~" if os.path.isdir(folder) else "~dsk1!absent~"  # noqa: PTH112 - fast
     return b"".join(parts).decode()
 
 
 def forget_this_execution() -> None:
-    """Take this execution out of IPython's `In`, `Out` and history, now and when it is over.
-
-    IPython has stored the input before it runs it, and stores the value after.
-    """
+    """Take this execution out of IPython's `In`, `Out` and history, now and when it is over."""
     ip = sys.modules["IPython"].get_ipython()
     history = ip.history_manager
-    line = len(history.input_hist_raw) - 1
-    if MARK in history.input_hist_raw[line]:
-        forget_input(ip, history, line)
+    store = history.store_inputs
+    if not hasattr(store, MARK):
+        forget_input(ip, history)
+        history.store_inputs = storing_others(history, store)
     forget_output_later(ip, history, sys._getframe(2).f_code.co_filename)  # noqa: SLF001 - nothing else tells it
 
 
-def forget_input(ip: Any, history: Any, line: int) -> None:
-    """Blank the input, which keeps its place so that the numbers of `In` stay right."""
+def storing_others(history: Any, store: Any) -> Any:
+    """Wrap IPython's `store_inputs`: ours leave an empty place, so that `In` keeps its numbers."""
+
+    def store_inputs(line_num: int, source: str, source_raw: str | None = None) -> None:
+        if MARK in source:
+            history.input_hist_parsed.append("")
+            history.input_hist_raw.append("")
+        else:
+            store(line_num, source, source_raw)
+
+    setattr(store_inputs, MARK, True)
+    return store_inputs
+
+
+def forget_input(ip: Any, history: Any) -> None:
+    """Undo what IPython has stored of the first exchange, before there was the wrapper."""
+    line = len(history.input_hist_raw) - 1
+    if MARK not in history.input_hist_raw[line]:
+        return
     history.input_hist_raw[line] = history.input_hist_parsed[line] = ""
     with history.db_input_cache_lock:
         others = [entry for entry in history.db_input_cache if entry[0] != line]
