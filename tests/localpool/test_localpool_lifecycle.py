@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -156,11 +157,13 @@ def test_a_killed_pool_takes_its_processes_along_and_the_next_removes_its_folder
     assert list(short_folder.iterdir()) == []
 
 
-def test_stopping_does_not_wait_for_sessions_that_start(start_pool):
+@pytest.mark.parametrize("after", [0, 0.02, 0.05, 0.2])
+def test_stopping_does_not_wait_for_sessions_that_start(start_pool, after):
     pool = start_pool()
+    time.sleep(after)
     everyone = family(pool)
     pool.process.terminate()
-    assert pool.process.wait(10) == 0
+    assert pool.process.wait(30) == 0
     assert not psutil.wait_procs(everyone, timeout=10)[1]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # A session takes about ten, a connection one; the usual limit of 1024 ends at 90 sessions.
 _OPEN_FILES = 65_536
+_STOP_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class LocalPool:
     async def stop(self) -> None:
         """End sessions and connections, and remove every file."""
         self.refuse_calls()
-        await self._store.close()
+        # Whatever does not end in time dies with the pool's own process.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._store.close(), _STOP_SECONDS)
         if self._server is not None:
             await self._server.close_all_connections()
         await asyncio.to_thread(self._folder.remove)
