@@ -108,10 +108,12 @@ class Connection:
         """Return the runtime, connected; an attempt that nobody waits for any more goes on.
 
         Raises:
-            DynamicSessionsError: no session could be had.
+            DynamicSessionsError: no session could be had, or its loss is to be told first.
         """
-        if self.runtime is not None and self.connected:
-            return self.runtime
+        if self.runtime is not None:
+            self.runtime.tell_loss(keep=not self._visible)
+            if self.runtime.connected:
+                return self.runtime
         if self._opening is None or self._opening.done():
             self._opening = asyncio.get_running_loop().create_task(self._open())
             # An error that comes after an interrupt is nobody's.
@@ -218,7 +220,7 @@ class Connection:
         """
         settings = read_settings(self._traits)
         self._stop_opening()
-        runtime = await connect_runtime(settings, self._emit, session, self._say, fresh=False)
+        runtime = await self._connect(settings, session, fresh=False)
         left = self.session if self.runtime is not None else None
         await self._let_go()
         self._forget()
@@ -254,9 +256,7 @@ class Connection:
         settings = read_settings(self._traits)
         await self._find(settings)
         assert self.session is not None  # noqa: S101 - found just now
-        self.runtime = await connect_runtime(
-            settings, self._emit, self.session, self._say, fresh=self._fresh
-        )
+        self.runtime = await self._connect(settings, self.session, fresh=self._fresh)
         self._fresh = False
         self._note.write("running", self.session.identifier)
         before, self._before = self._before, None
@@ -284,6 +284,11 @@ class Connection:
             exists = None if attached else exists
         self._made = not self._given or exists is False
         self.session = session
+
+    async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
+        return await connect_runtime(
+            settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
+        )
 
     async def _find_pool(self, settings: Settings) -> None:
         """Find the pool, and sign in, so that no call to it waits for a person."""
@@ -341,7 +346,7 @@ class Connection:
 def _exists(session: Session) -> bool | None:
     """Whether the service has the session already; None in doubt."""
     try:
-        session.info()
+        session.info(attempts=2)
     except SessionNotFoundError:
         return False
     except DynamicSessionsError as error:

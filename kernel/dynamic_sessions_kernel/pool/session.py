@@ -250,13 +250,17 @@ class Session:
             if not error.repeated:  # else an attempt whose answer was lost has deleted it
                 raise
 
-    def info(self) -> SessionInfo:
+    def info(self, *, attempts: int | None = None) -> SessionInfo:
         """Tell when the session was made, was last used, and ends.
+
+        Args:
+            attempts: how often to try at most.
 
         Raises:
             SessionNotFoundError: there is none; asking does not allocate one.
         """
-        answer = self._transport.send(self._generation.session().within(self._identifier))
+        call = self._generation.session().within(self._identifier)
+        answer = self._transport.send(call, attempts=attempts)
         return self._generation.session_told(answer)
 
     def delete(self) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.errors import DynamicSessionsError
 
 Content = dict[str, Any]
 
@@ -87,6 +90,7 @@ class Runtime(ABC):
         self._emit = emit
         self.found = False
         self.taken = False
+        self._loss: DynamicSessionsError | None = None
 
     @property
     @abstractmethod
@@ -101,6 +105,21 @@ class Runtime(ABC):
     @abstractmethod
     async def connect(self) -> None:
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
+
+    def tell_loss(self, *, keep: bool) -> None:
+        """Raise what was lost since the last cell, before anything makes up for it.
+
+        Args:
+            keep: raise it the next time too: what a front end runs by itself must not use it up.
+
+        Raises:
+            DynamicSessionsError: variables, or the whole session, are gone or another kernel's.
+        """
+        loss = self._loss
+        if loss is not None:
+            if not keep:
+                self._loss = None
+            raise loss
 
     @abstractmethod
     async def execute(self, request: Request, part: Part) -> Content:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 async def connect_runtime(
-    settings: Settings, emit: Emit, session: Session, say: Callable[[str], None], *, fresh: bool
+    settings: Settings,
+    emit: Emit,
+    session: Session,
+    say: Callable[[str], None],
+    *,
+    fresh: bool,
+    cell: Callable[[], str | None],
 ) -> Runtime:
     """Make the runtime that the settings ask for, and connect it.
 
@@ -29,6 +35,7 @@ async def connect_runtime(
         session: the session to run in.
         say: shows a sentence in the cell that runs.
         fresh: clear the variables of a session that the kernel's forerunner has left.
+        cell: tells which request waits now, for what is said about the connection.
 
     Raises:
         CannotHostError: the bridge was asked for, and the session cannot host it.
@@ -36,7 +43,7 @@ async def connect_runtime(
     """
     keep_alive = settings.keep_alive
     if settings.runtime != "direct":
-        bridge = BridgeRuntime(emit, session, keep_alive=keep_alive, fresh=fresh)
+        bridge = BridgeRuntime(emit, session, keep_alive=keep_alive, fresh=fresh, cell=cell)
         try:
             await bridge.connect()
         except CannotHostError as error:

@@ -72,7 +72,6 @@ class DirectRuntime(Runtime):
         self._boot = ""
         self._container = ""
         self._count = 1
-        self._loss: DynamicSessionsError | None = None
         # The execution that the session is busy with, also after its cell was interrupted.
         self._running: asyncio.Future[ExecutionResult] | None = None
         self._abandoned: asyncio.Future[ExecutionResult] | None = None
@@ -118,7 +117,7 @@ class DirectRuntime(Runtime):
         """
         silent = bool(request.content.get("silent"))
         stores = bool(request.content.get("store_history", True)) and not silent
-        self._tell_loss(keep=silent)
+        self.tell_loss(keep=silent)
         await self.connect()
         shows = part.last and not silent
         self._interrupted = asyncio.Event()
@@ -126,7 +125,7 @@ class DirectRuntime(Runtime):
             result = None
             if part.code.strip():
                 await self._turn(request.id)
-                self._tell_loss(keep=silent)
+                self.tell_loss(keep=silent)
                 result = await self._run(
                     self._order(request, part, stores=stores, shows=shows), request.id
                 )
@@ -282,18 +281,6 @@ class DirectRuntime(Runtime):
             "The service replaced the session by a fresh one since the last cell, as it does after "
             f"its cool-down: variables and files are gone. {again}"
         )
-
-    def _tell_loss(self, *, keep: bool) -> None:
-        """Raise a loss that no cell has told yet.
-
-        Args:
-            keep: tell it again to the next: what a front end runs by itself must not use it up.
-        """
-        loss = self._loss
-        if loss is not None:
-            if not keep:
-                self._loss = None
-            raise loss
 
     def _lose(self, loss: DynamicSessionsError) -> NoReturn:
         self._forget()
