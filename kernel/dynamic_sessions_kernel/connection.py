@@ -1,365 +1,364 @@
-"""The bridge runtime: what the kernel's requests become, and what the relay's messages become."""
+"""From settings to a session, when the first cell needs one, and what becomes of it at the end."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import hashlib
+import hmac
 import logging
-import math
-import threading
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+import secrets
+from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.errors import (
+from .embedded import EmbeddedPool, find_or_start, notice
+from .errors import (
+    CommandError,
     DynamicSessionsError,
-    InterpreterRestartedError,
     SessionLostError,
+    SessionNotFoundError,
 )
-from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
-
-from .answers import TakenOverError
-from .envelope import EnvelopeError
-from .launcher import WHOLE_CELL
-from .link import Link, Received
-from .messages import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
-from .notice import Notice
-from .pending import Pending
+from .handover import HandoverNote
+from .pool.client import SessionPool
+from .runtimes.base import Message
+from .runtimes.choose import connect_runtime
+from .runtimes.deletion import delete_in_time
+from .settings import read_settings
+from .sign_in_notice import SignInNotice
+from .threads import start_call
 
 if TYPE_CHECKING:
-    from dynamic_sessions_kernel.pool.session import Session
+    from .pool.models import SessionInfo
+    from .pool.session import Session
+    from .runtimes.base import Emit, Runtime
+    from .settings import Settings, SettingTraits
+
+_PURPOSE = b"dynamic-sessions-kernel: session identifier"
+_CRASHED = "The kernel's process had ended unexpectedly and was started anew."
+_FOUND = f"{_CRASHED} It found its session again, with variables and files."
+_CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
+_CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
+_GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
 
 _log = logging.getLogger(__name__)
 
-_RESTARTED = "Python was restarted, so this cell was ended and variables are gone; files are kept."
-#: How long a restart may take before it is given up, in seconds.
-_RESTART_LIMIT = 20.0
-_DELETE_LIMIT = 1.2
-#: Seconds between looks at whether an exchange hangs, while a cell runs.
-_LOOK = 0.5
+
+def session_identifier(key: bytes) -> str:
+    """Return the identifier that belongs to a connection file's key; a random one for no key.
+
+    A restarted kernel has the same key, and so finds its session; nobody can guess either.
+    """
+    if not key:
+        return secrets.token_hex(32)
+    return hmac.new(key, _PURPOSE, hashlib.sha256).hexdigest()
 
 
-class BridgeRuntime(Runtime):
-    """Runs cells in an ipykernel of the session's.
+class Connection:
+    """The kernel's connection to its session. Used on the kernel's event loop alone.
 
     Args:
-        emit: takes the output.
-        session: the session to run in.
-        keep_alive: seconds of idleness for which the session is kept from cooling down.
-        fresh: start a fresh ipykernel even if the session has one from before.
-        unreachable: for how many seconds a service that cannot be reached is tried again while a
-            cell waits; endless by default, and an interrupt ends it.
+        traits: the settings, read anew for each connection.
+        key: the connection file's key.
+        emit: takes the runtime's messages.
+        show: takes what was made here for the page, which passes no gate.
 
     Attributes:
-        found: whether the last connection found an ipykernel with its variables.
+        runtime: what cells run on; None where there is no session in use.
+        session: the session it runs in; None where there is none in use.
+        pool: the pool of it; None before it was needed.
+        embedded: whether that is the embedded one.
     """
 
-    name: ClassVar[str] = "bridge"
-
-    def __init__(
-        self,
-        emit: Emit,
-        session: Session,
-        *,
-        keep_alive: float = 3600.0,
-        fresh: bool = False,
-        unreachable: float = math.inf,
-    ) -> None:
-        super().__init__(emit)
-        self.found = False
-        self._session = session
-        self._keep_alive = keep_alive
-        self._unreachable = unreachable
-        self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
-        self._link: Link | None = None
-        self._opening: asyncio.Lock | None = None
-        self._pending = Pending()
-        self._loss: DynamicSessionsError | None = None
-        self._restarted: Future[None] | None = None
-        self._notice = Notice(emit)
-        self._life = 0
-        self._count = 1
-
-    # -- the kernel's side -----------------------------------------------------------------
-
-    @property
-    def execution_count(self) -> int:
-        """The number that the next stored cell gets, 1 at first."""
-        return self._count
+    def __init__(self, traits: SettingTraits, key: bytes, emit: Emit, show: Emit) -> None:
+        self.runtime: Runtime | None = None
+        self.session: Session | None = None
+        self.pool: SessionPool | None = None
+        self.embedded = False
+        self._traits = traits
+        self._identifier = session_identifier(key)
+        self._emit = emit
+        self._cell: str | None = None
+        self._visible = False
+        self._unsaid: list[str] = []
+        self._sign_in = SignInNotice(show)
+        self._signed_in = False
+        self._opening: asyncio.Task[Runtime] | None = None
+        self._warned = False
+        self._made = False
+        self._given = False
+        self._dropped: asyncio.Task[None] | None = None
+        self._note = HandoverNote(key)
+        self._before = self._note.read()
+        # Whether the session that is found may hold variables that are not this kernel's.
+        self._fresh = self._before is None or self._before.state == "restarting"
 
     @property
     def connected(self) -> bool:
-        """Whether the session's relay is at hand."""
-        return self._link is not None
+        """Whether a session is at hand."""
+        return self.runtime is not None and self.runtime.connected
 
-    async def connect(self) -> None:
-        """Start the relay in the session, or find it again. Repeatable.
+    def enter(self, cell: str, *, visible: bool) -> None:
+        """Note which cell runs, and whether a person sees what is said in it."""
+        self._cell, self._visible = cell, visible
+        if visible:
+            self._sign_in.enter(cell)
+            unsaid, self._unsaid = self._unsaid, []
+            for text in unsaid:
+                self._say(text)
 
-        Raises:
-            CannotHostError: the session cannot host a relay; the message is the reason.
-            DynamicSessionsError: the session could not be had.
-        """
-        if self._opening is None:
-            self._opening = asyncio.Lock()
-        async with self._opening:
-            if self._link is not None:
-                return
-            link = Link(
-                self._session.execute,
-                self._session.identifier,
-                self,
-                keep_alive=self._keep_alive,
-                mode=self._mode,
-                unreachable=self._unreachable,
-            )
-            self._link = link
-            try:
-                answer = await asyncio.wrap_future(link.open())
-            except BaseException:
-                link.close()
-                self._link = None
-                raise
-            self._mode, self.found = "keep", answer.found
-            self._life, self._count = answer.life, answer.count
-
-    async def execute(self, request: Request, part: Part) -> Content:
-        """Run one part of a cell; output goes through `emit`; returns `execute_reply` content.
+    async def ready(self) -> Runtime:
+        """Return the runtime, connected; an attempt that nobody waits for any more goes on.
 
         Raises:
-            SessionLostError, InterpreterRestartedError: variables were lost, now or since the
-                last cell; nothing ran in their place, and the next cell starts anew.
-            DynamicSessionsError: see `errors`.
+            DynamicSessionsError: no session could be had, or its loss is to be told first.
         """
-        silent = bool(request.content.get("silent"))
-        self._tell_loss(keep=silent)
-        self._notice.cell = request.id
-        await self.connect()
+        if self.runtime is not None:
+            self.runtime.tell_loss(keep=not self._visible)
+            if self.runtime.connected:
+                return self.runtime
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+            # An error that comes after an interrupt is nobody's.
+            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._opening)
+
+    def failed(self, error: DynamicSessionsError) -> None:
+        """Take note of an error of a cell: an embedded pool that is gone is looked for anew."""
+        if self.embedded and isinstance(error, SessionLostError):
+            self._drop()
+
+    async def close(self, *, ended: bool, told: bool) -> None:
+        """Let go of the session, within 1.5 s.
+
+        Args:
+            ended: whether the kernel ends for good, as far as anybody said.
+            told: whether it was told so by a front end, not by a signal alone. A signal is also
+                how VS Code restarts a kernel: with an identifier of the person's own, the session
+                has to be there for the next one.
+        """
+        self._stop_opening()
+        delete = ended and (self._made if told else not self._given)
+        if ended:
+            self._note.remove()
+        else:
+            await self._leave_to_the_next()
+        if self.runtime is not None:
+            await self.runtime.close(delete=delete and not self.runtime.taken)
+        elif self.session is not None and delete:
+            await delete_in_time(self.session)
+        if self.pool is not None:
+            self.pool.close()
+
+    async def _leave_to_the_next(self) -> None:
+        """Say in the note that the kernel restarts, and end what runs where that can be done."""
+        if self.session is not None:
+            self._note.write("restarting", self.session.identifier)
+            if self.runtime is not None and await self.runtime.clear():
+                self._note.write("cleared", self.session.identifier)
+        elif self._before is not None:
+            self._note.write("restarting", self._before.identifier)
+
+    # -- what `%session` does ---------------------------------------------------------------
+
+    async def sessions(self) -> list[SessionInfo]:
+        """List the pool's living sessions; allocates none."""
+        await self._find_pool(read_settings(self._traits))
+        assert self.pool is not None  # noqa: S101 - found just now
+        return await start_call(list, self.pool.sessions())
+
+    async def restart(self) -> Session:
+        """Start Python afresh in the session."""
+        runtime = await self.ready()
         try:
-            return await self._execute(request, part, silent=silent)
-        except (SessionLostError, InterpreterRestartedError, TakenOverError) as loss:
-            # Code that a front end runs by itself must not use up what the person has to read.
-            if silent:
-                self._loss = loss
-            raise
+            await runtime.restart()
+        except TimeoutError:
+            raise CommandError(
+                "Python did not start afresh in time. Whether variables are gone is unknown, "
+                "files are kept. Try again, or `%session new` for a fresh session."
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session
 
-    async def _execute(self, request: Request, part: Part, *, silent: bool) -> Content:
-        reply = await self._run(request, _execution(request, part), _whole(part))
-        failed_early = not part.last and reply.get("status") == "error"
-        if failed_early and not silent and request.content.get("store_history", True):
-            # The cell ends here, so it is counted and stored here, as typed.
-            stored = await self._run(request, _execution(request, Part("pass", "")), part.cell)
-            reply["execution_count"] = stored.get("execution_count")
-        return reply
-
-    async def _run(self, request: Request, content: Content, whole: str | None) -> Content:
-        metadata = dict(request.metadata) | ({} if whole is None else {WHOLE_CELL: whole})
-        future = self._pending.add_execution(request.id)
-        try:
-            self._post("shell", "execute_request", request.id, content, metadata)
-            return await self._outcome(future)
-        finally:
-            self._pending.forget(request.id)
-
-    async def _outcome(self, future: Future[Content]) -> Content:
-        outcome = asyncio.wrap_future(future)
-        while not (await asyncio.wait({outcome}, timeout=_LOOK))[0]:
-            if self._link is not None:
-                self._link.look()
-        return outcome.result()
-
-    async def ask(self, request: Request) -> Content | None:
-        """Answer a request other than execution; None where there is no session to ask."""
-        if self._link is None or not self._link.is_open or request.msg_type not in REQUEST_TYPES:
+    async def stop(self) -> Session | None:
+        """Delete the session in use; returns it, None where there was none."""
+        if self.session is None and self._before is None:
             return None
-        at_once = self._pending.executing is not None or request.msg_type == "debug_request"
-        reply = request.msg_type.replace("_request", "_reply")
-        future = self._pending.add_request(request.id, reply)
+        await self._find(read_settings(self._traits))
+        session = self.session
+        assert session is not None  # noqa: S101 - found just now
+        await self._let_go()
+        deleted = await start_call(_deleted, session)
+        self._forget()
+        return session if deleted else None
+
+    async def new(self) -> tuple[Session, Session | None, Session | None]:
+        """Start a fresh session.
+
+        Returns:
+            The fresh one; the kernel's own that was deleted, and an attached one that was left,
+            None where there was none.
+        """
+        settings = read_settings(self._traits)
+        await self._find(settings)
+        assert self.pool is not None  # noqa: S101 - found just now
+        own, current = self.pool.session(self._own(settings)), self.session
+        attached = current is not None and current.identifier != own.identifier
+        await self._let_go()
+        deleted = await start_call(_deleted, own)
+        self._forget()
         try:
-            self._forward("control" if at_once else "shell", request)
-            return await asyncio.wrap_future(future)
-        finally:
-            self._pending.forget(request.id)
-
-    def tell(self, request: Request) -> None:
-        """Hand over a message that has no reply: `comm_*`, `input_reply`."""
-        channel = TOLD_TYPES.get(request.msg_type)
-        if channel is not None and self._link is not None and self._link.is_open:
-            self._forward(channel, request)
-
-    def interrupt(self) -> None:
-        """Interrupt the running cell. May be called from any thread; returns at once."""
-        link = self._link
-        if link is not None:
-            link.give_up()
-            link.post({"to": "relay", "type": "interrupt"})
-
-    async def restart(self) -> None:
-        """Fresh variables, same session, same files; cells that run are ended."""
-        self._count = 1
-        if self._link is None or not self._link.is_open:
-            self._mode = "fresh"
-            self._loss = None
-            return
-        self._pending.fail(InterpreterRestartedError(_RESTARTED))
-        self._restarted = Future()
-        self._link.post({"to": "relay", "type": "restart"})
-        await asyncio.wait_for(asyncio.wrap_future(self._restarted), _RESTART_LIMIT)
-        self._loss = None  # whatever was lost, the person asked for a fresh start
-
-    async def close(self, *, delete: bool) -> None:
-        """Let go of the session within 1.5 s, deleting it where asked."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
-        self._pending.fail(InterpreterRestartedError("The kernel was shut down."))
-        if delete:
-            await _within(_DELETE_LIMIT, self._session.delete)
-
-    def _post(
-        self,
-        channel: str,
-        msg_type: str,
-        identity: str,
-        content: Content,
-        metadata: Content,
-        *buffers: bytes,
-    ) -> None:
-        if self._link is None:
-            raise self._loss or InterpreterRestartedError("The connection was closed.")
-        head = {"to": channel, "type": msg_type, "id": identity, "life": self._life}
-        body = (json.dumps(metadata).encode(), json.dumps(content).encode(), *buffers)
-        try:
-            self._link.post(head, body)
-        except EnvelopeError as error:
-            raise DynamicSessionsError(f"This cannot be sent to the session: {error}.") from None
-
-    def _forward(self, channel: str, request: Request) -> None:
-        self._post(
-            channel,
-            request.msg_type,
-            request.id,
-            dict(request.content),
-            dict(request.metadata),
-            *(bytes(buffer) for buffer in request.buffers),
-        )
-
-    def _tell_loss(self, *, keep: bool) -> None:
-        loss = self._loss
-        if loss is not None:
-            if not keep:
-                self._loss = None
-            raise loss
-
-    # -- the link's side: on the pump's thread ---------------------------------------------
-
-    def received(self, message: Received) -> None:
-        """Take the next message of the relay."""
-        try:
-            arrival = read_message(message)
-        except EnvelopeError as error:
-            _log.warning("a message from the session was dropped: %s", error)
-            return
-        if arrival.origin == "relay":
-            self._take_from_relay(arrival)
-        elif arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
-            self._output(arrival, "iopub")
-        elif arrival.origin == "stdin" and arrival.msg_type == "input_request":
-            self._output(arrival, "stdin")
-        elif arrival.origin != "stdin":
-            self._note_count(arrival)
-            self._pending.arrived(arrival.parent, arrival.msg_type, arrival.content)
-
-    def busy(self) -> bool:
-        """Whether something waits for an answer."""
-        return bool(self._pending) or self._restarted is not None
-
-    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
-        """Fail what waits for an answer; when `over`, the connection is gone too."""
-        link = self._link
-        opened = link is not None and link.was_open
-        if over:
-            self._link = None
-        told = self._pending.fail(error)
-        if over and opened and not told:
-            self._loss = error
-        self._end_restart(error)
-
-    def troubled(self, reason: str | None) -> None:
-        """Show that an exchange is being tried again, or with None, that one succeeded."""
-        self._notice.show(reason)
-
-    def _output(self, arrival: Arrival, channel: Literal["iopub", "stdin"]) -> None:
-        self._emit(
-            Message(
-                arrival.msg_type,
-                arrival.content,
-                arrival.parent,
-                arrival.metadata,
-                arrival.buffers,
-                channel,
-            )
-        )
-
-    def _note_count(self, arrival: Arrival) -> None:
-        if arrival.msg_type == "execute_reply":
-            count = arrival.content.get("execution_count")
-            if isinstance(count, int) and not isinstance(count, bool):
-                self._count = max(1, count + 1)
-
-    def _take_from_relay(self, arrival: Arrival) -> None:
-        content = arrival.content
-        if arrival.msg_type in {"died", "restarted"}:
-            life = content.get("life")
-            self._life = life if isinstance(life, int) else 0
-            self._count = 1
-        if arrival.msg_type == "restarted":
-            self._end_restart(None)
-        elif arrival.msg_type == "died":
-            self._buried(death(content))
-        elif arrival.msg_type == "dropped":
-            self._notice.dropped(arrival.parent, content.get("size"))
-
-    def _buried(self, error: DynamicSessionsError) -> None:
-        link = self._link
-        if link is not None and not link.is_open:
-            link.refuse(error)
-        elif not self._pending.fail(error):
-            self._loss = error
-
-    def _end_restart(self, error: DynamicSessionsError | None) -> None:
-        restarted, self._restarted = self._restarted, None
-        if restarted is not None:
-            with suppress(InvalidStateError):
-                if error is None:
-                    restarted.set_result(None)
-                else:
-                    restarted.set_exception(error)
-
-
-def _execution(request: Request, part: Part) -> Content:
-    """Make the content of the ipykernel's request; the kernel here aborts the queue itself."""
-    content = dict(request.content) | {"code": part.code, "stop_on_error": False}
-    if not part.last:
-        content |= {"silent": True, "store_history": False, "user_expressions": {}}
-    return content
-
-
-def _whole(part: Part) -> str | None:
-    return part.cell if part.last and part.code != part.cell else None
-
-
-async def _within(seconds: float, call: Any) -> None:
-    """Make a blocking call, and wait for it so long at most; a failure is only logged."""
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            call()
+            await self.ready()
         except DynamicSessionsError as error:
-            _log.info("the session was not deleted: %s", type(error).__name__)
-        finally:
-            done.set_result(None)
+            raise CommandError(
+                f"The kernel's former session is gone, but there is no fresh one yet: {error}"
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session, own if deleted else None, current if attached else None
 
-    threading.Thread(target=run, daemon=True).start()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.wrap_future(done), seconds)
+    async def attach(self, session: Session) -> Session | None:
+        """Use another session, with its variables; returns the one that was left, None for none.
+
+        Until that one is at hand, nothing changes.
+        """
+        settings = read_settings(self._traits)
+        self._stop_opening()
+        runtime = await self._connect(settings, session, fresh=False)
+        left = self.session if self.runtime is not None else None
+        await self._let_go()
+        self._forget()
+        self.runtime, self.session = runtime, session
+        self._given = bool(settings.identifier) or session.identifier != self._own(settings)
+        self._made = not self._given
+        self._note.write("running", session.identifier)
+        return left
+
+    async def _let_go(self) -> None:
+        self._stop_opening()
+        runtime, self.runtime = self.runtime, None
+        if runtime is not None:
+            await runtime.close(delete=False)
+
+    def _stop_opening(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+
+    def _forget(self) -> None:
+        """Know of no session."""
+        self.session = self._before = None
+        self._fresh = True
+        self._note.remove()
+
+    # -- opening ----------------------------------------------------------------------------
+
+    async def _open(self) -> Runtime:
+        if self.runtime is not None:
+            await self.runtime.connect()
+            return self.runtime
+        settings = read_settings(self._traits)
+        await self._find(settings)
+        assert self.session is not None  # noqa: S101 - found just now
+        self.runtime = await self._connect(settings, self.session, fresh=self._fresh)
+        self._fresh = False
+        self._note.write("running", self.session.identifier)
+        before, self._before = self._before, None
+        if before is not None and before.state == "running":
+            self._say(_FOUND if self.runtime.found else _CLEARED)
+        return self.runtime
+
+    async def _find(self, settings: Settings) -> None:
+        """Find the pool and name the session; nothing is allocated yet."""
+        await self._find_pool(settings)
+        if self.session is not None:
+            return
+        assert self.pool is not None  # noqa: S101 - found just now
+        own = self.pool.session(self._own(settings))
+        session = own if self._before is None else self.pool.session(self._before.identifier)
+        attached = session.identifier != own.identifier
+        self._given = bool(settings.identifier) or attached
+        exists = None
+        if self._given or self._before is not None:
+            exists = await start_call(_exists, session)
+        if self._before is not None and exists is False:
+            self._say(_CRASHED_AND_GONE if self._before.state == "running" else _GONE)
+            self._before, self._fresh = None, True
+            session, self._given = own, bool(settings.identifier)
+            exists = None if attached else exists
+        self._made = not self._given or exists is False
+        self.session = session
+
+    async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
+        return await connect_runtime(
+            settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
+        )
+
+    async def _find_pool(self, settings: Settings) -> None:
+        """Find the pool, and sign in, so that no call to it waits for a person."""
+        if self.pool is None:
+            self.pool, self._signed_in = await self._new_pool(settings), False
+        if self._signed_in:
+            return
+        if settings.credential == "interactive" and not settings.token and not self.embedded:
+            self._sign_in.ask_for_browser()
+        await start_call(self.pool.sign_in)
+        self._sign_in.over(True)
+        self._signed_in = True
+
+    async def _new_pool(self, settings: Settings) -> SessionPool:
+        endpoint, token = settings.endpoint, settings.token
+        self.embedded = not endpoint
+        if self.embedded:
+            endpoint, token = await self._embedded_pool()
+        return (EmbeddedPool if self.embedded else SessionPool)(
+            endpoint,
+            settings.credential,
+            api_version=settings.api_version,
+            token=token,
+            token_hosts=settings.token_hosts,
+            prompt=self._sign_in.ask_for_code,
+            signed_in=self._sign_in.over,
+        )
+
+    def _own(self, settings: Settings) -> str:
+        return settings.identifier or self._identifier
+
+    async def _embedded_pool(self) -> tuple[str, str]:
+        address = await start_call(find_or_start)
+        if words := notice(address, warned=self._warned):
+            self._warned = True
+            self._say(words)
+        return address.endpoint, address.token
+
+    def _say(self, text: str) -> None:
+        """Show a sentence in the cell that runs, or the first that a person sees."""
+        if self._visible:
+            self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self._cell))
+        else:
+            self._unsaid.append(text)
+
+    def _drop(self) -> None:
+        runtime, pool = self.runtime, self.pool
+        self.runtime = self.session = self.pool = None
+        if runtime is not None:
+            self._dropped = asyncio.get_running_loop().create_task(runtime.close(delete=False))
+        if pool is not None:
+            pool.close()
+
+
+def _exists(session: Session) -> bool | None:
+    """Whether the service has the session already; None in doubt."""
+    try:
+        session.info(attempts=2)
+    except SessionNotFoundError:
+        return False
+    except DynamicSessionsError as error:
+        _log.debug("unknown whether the session exists: %s", type(error).__name__)
+        return None
+    return True
+
+
+def _deleted(session: Session) -> bool:
+    """Delete a session; whether there was one."""
+    try:
+        session.delete()
+    except SessionNotFoundError:
+        return False
+    return True
