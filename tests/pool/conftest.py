@@ -5,6 +5,7 @@ It exists for what the embedded pool cannot produce: empty 401s, redirects, cut 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime as dt
 import ipaddress
@@ -14,6 +15,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATH = "/subscriptions/s/resourceGroups/g/sessionPools/p"
+TENANT = "11111111-2222-3333-4444-555555555555"
+CLIENT = "99999999-8888-7777-6666-555555555555"
 TOKEN = "eyJhbGciOiJub25lIn0.eyJzZWNyZXQiOiJ5ZXMifQ.c2lnbmF0dXJl"
 IDENTIFIER = "5ec1e7-1dent1f1e7-0123456789"
 RAN = {
@@ -214,6 +218,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.DNSName("localhost"),
         x509.DNSName("test.dynamicsessions.io"),
+        x509.DNSName("login.microsoftonline.com"),
     ]
     pair.write_bytes(
         leaf.private_bytes(
@@ -247,6 +252,88 @@ def tls_service(authority: Authority) -> Iterator[Service]:
     server = Service(authority.server)
     yield server
     server.close()
+
+
+def jwt(claims: dict[str, object]) -> str:
+    def pack(value: dict[str, object]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{pack({'alg': 'none'})}.{pack(claims)}.c2ln"
+
+
+class Entra:
+    """Microsoft Entra's token endpoint, as far as azure-identity asks it."""
+
+    def __init__(self, service, play) -> None:
+        self.port = service.port
+        self.authority = f"https://localhost:{service.port}"
+        self.asked: list[dict[str, str]] = []
+        self.pending = 0
+        self.interval = 0  # seconds between questions whether the person has signed in
+        self.codes = 0
+        self.token: str | None = None
+        self.life = 3600
+        self.nonce: str | None = None
+        self.refusal: dict[str, str] | None = None
+        self._play = play
+        service.route = self.answer
+
+    def answer(self, seen):
+        base = f"{self.authority}/{TENANT}"
+        if seen.path.endswith("openid-configuration"):
+            return self._json(
+                {
+                    "token_endpoint": f"{base}/oauth2/v2.0/token",
+                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                    "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+                    "issuer": f"{base}/v2.0",
+                }
+            )
+        if seen.path.endswith("/devicecode"):
+            self.codes += 1
+            return self._json(
+                {
+                    "device_code": "device",
+                    "user_code": "ABCD-EFGH",
+                    "verification_uri": "https://microsoft.com/devicelogin",
+                    "expires_in": 900,
+                    "interval": self.interval,
+                    "message": "open the page",
+                }
+            )
+        if not seen.path.endswith("/token"):
+            return self._json({}, 404)
+        self.asked.append(
+            {name: values[0] for name, values in parse_qs(seen.body.decode()).items()}
+        )
+        if self.refusal is not None:
+            return self._json(self.refusal, 401)
+        if self.pending:
+            self.pending -= 1
+            return self._json({"error": "authorization_pending"}, 400)
+        claims = {
+            "iss": f"{base}/v2.0", "aud": CLIENT, "sub": "someone", "tid": TENANT,
+            "preferred_username": "someone@example.com", "exp": int(time.time()) + 3600,
+            "iat": int(time.time()), "nonce": self.nonce,
+        }  # fmt: skip
+        return self._json(
+            {
+                "token_type": "Bearer",
+                "access_token": self.token or f"entra-{len(self.asked)}",
+                "refresh_token": "for more",
+                "expires_in": self.life,
+                "id_token": jwt(claims),
+            }
+        )
+
+    def _json(self, body, status=200):
+        return self._play(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+@pytest.fixture
+def entra(tls_service, authority, make_play, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    return Entra(tls_service, make_play)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import subprocess
 import sys
 import threading
@@ -218,81 +216,6 @@ def test_azure_identity_is_imported_only_when_it_is_asked() -> None:
         "assert 'azure.identity' not in sys.modules and 'msal' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def jwt(claims: dict[str, object]) -> str:
-    def pack(value: dict[str, object]) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
-
-    return f"{pack({'alg': 'none'})}.{pack(claims)}.c2ln"
-
-
-class Entra:
-    """Microsoft Entra's token endpoint, as far as azure-identity asks it."""
-
-    def __init__(self, service, play) -> None:
-        self.authority = f"https://localhost:{service.port}"
-        self.asked: list[dict[str, str]] = []
-        self.pending = 0
-        self.nonce: str | None = None
-        self.refusal: dict[str, str] | None = None
-        self._play = play
-        service.route = self.answer
-
-    def answer(self, seen):
-        base = f"{self.authority}/{TENANT}"
-        if seen.path.endswith("openid-configuration"):
-            return self._json(
-                {
-                    "token_endpoint": f"{base}/oauth2/v2.0/token",
-                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                    "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
-                    "issuer": f"{base}/v2.0",
-                }
-            )
-        if seen.path.endswith("/devicecode"):
-            return self._json(
-                {
-                    "device_code": "device",
-                    "user_code": "ABCD-EFGH",
-                    "verification_uri": "https://microsoft.com/devicelogin",
-                    "expires_in": 900,
-                    "interval": 0,
-                    "message": "open the page",
-                }
-            )
-        if not seen.path.endswith("/token"):
-            return self._json({}, 404)
-        self.asked.append(
-            {name: values[0] for name, values in parse_qs(seen.body.decode()).items()}
-        )
-        if self.refusal is not None:
-            return self._json(self.refusal, 401)
-        if self.pending:
-            self.pending -= 1
-            return self._json({"error": "authorization_pending"}, 400)
-        claims = {
-            "iss": f"{base}/v2.0", "aud": CLIENT, "sub": "someone", "tid": TENANT,
-            "preferred_username": "someone@example.com", "exp": int(time.time()) + 3600,
-            "iat": int(time.time()), "nonce": self.nonce,
-        }  # fmt: skip
-        return self._json(
-            {
-                "token_type": "Bearer",
-                "access_token": f"entra-{len(self.asked)}",
-                "expires_in": 3600,
-                "id_token": jwt(claims),
-            }
-        )
-
-    def _json(self, body, status=200):
-        return self._play(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
-
-
-@pytest.fixture
-def entra(tls_service, authority, make_play, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    return Entra(tls_service, make_play)
 
 
 @pytest.fixture
