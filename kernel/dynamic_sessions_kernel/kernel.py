@@ -187,6 +187,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Run a cell."""
         content = parent["content"]
+        content["code"] = _encodable(content["code"])
         silent = bool(content.get("silent", False))
         metadata = self.init_metadata(parent)
         count = self.execution_count
@@ -367,6 +368,11 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
             await asyncio.wait_for(closing, _LEAVE_SECONDS)
         except (DynamicSessionsError, TimeoutError) as error:
             _log.debug("the session was not let go of: %s", type(error).__name__)
+
+
+def _encodable(code: str) -> str:
+    """Replace halves of surrogate pairs: JSON can bring them, and no message of ours hold them."""
+    return code.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _request(message: dict[str, Any]) -> Request:
