@@ -34,7 +34,7 @@ def test_a_full_run_is_logged_without_content_and_secrets(
         assert OUTPUT in notebook.run(cells[0]).stdout
         for cell in cells[1:]:
             notebook.run(cell)
-        notebook.ask("complete", CODE[:4])
+        notebook.ask("inspect", CODE)
         key = notebook.manager.session.key
         notebook.restart()
         notebook.run("1")
