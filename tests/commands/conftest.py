@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from dynamic_sessions_kernel.errors import SessionNotFoundError
 from dynamic_sessions_kernel import SessionPool
+from dynamic_sessions_kernel.errors import SessionNotFoundError
 
 VERSIONS = ["2024-02-02-preview", "2025-10-02-preview"]
 
