@@ -8,7 +8,6 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from ipykernel.kernelapp import IPKernelApp
-from jupyter_client.session import Session
 from jupyter_core.paths import jupyter_config_path
 from traitlets import Unicode
 
@@ -29,7 +28,7 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
 
     name = Unicode("dynamic-sessions-kernel")
     description = Unicode("A Jupyter kernel whose cells run in an Azure dynamic session.")
-    classes = [DynamicSessionsKernel, Session]  # noqa: RUF012 - the base class declares it so
+    classes = [*IPKernelApp.classes, DynamicSessionsKernel]  # noqa: RUF012 - the base class declares it so
     subcommands: dict[str, Any] = {}  # noqa: RUF012 - as above
     kernel_class = DynamicSessionsKernel
     #: What our own process prints or logs goes to Jupyter's terminal: in no cell would it show.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from dynamic_sessions_kernel.connection import session_identifier
+from dynamic_sessions_kernel.settings import all_settings
 
 CODE, OUTPUT = "code_7c1f", "output 9d42"
 EXCHANGE = re.compile(r"POST executions: 200 in \d+ ms, \d+ bytes sent, \d+ received$")
@@ -60,3 +63,10 @@ def test_without_being_asked_nothing_is_logged(start_notebook, local_pool, tmp_p
         notebook.close()
     ours = [line for line in (tmp_path / "log").read_text().splitlines() if "executions" in line]
     assert ours == []
+
+
+def test_help_names_every_setting() -> None:
+    command = [sys.executable, "-m", "dynamic_sessions_kernel", "--help-all"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for name in all_settings():
+        assert f"--DynamicSessionsKernel.{name}=" in told
