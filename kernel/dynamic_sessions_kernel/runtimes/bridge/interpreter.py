@@ -28,6 +28,7 @@ import zmq
 _DELIMITER = b"<IDS|MSG>"
 _CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
 _PROBE = "dynamic-sessions-probe-"
+_WARM_UP = _PROBE + "warm"
 _PROBE_AGAIN = 0.1
 _START_LIMIT = 60.0
 _ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
@@ -47,7 +48,8 @@ class Interpreter:
         self.life = life
         self.ready = False
         self.paused = False
-        self._warm = False
+        self._warmed = False
+        self._warming: list[list[bytes]] | None = None
         self._key = secrets.token_hex(16)
         self._base = str(Path(folder, f"k{life}"))
         self._launched = time.monotonic()
@@ -122,10 +124,12 @@ class Interpreter:
             digest.update(part)
         signature = digest.hexdigest().encode()
         message = [_DELIMITER, signature, *signed, *body[2:]]
-        if self.ready:
-            self.sockets[channel].send_multipart(message)
-        else:
+        if not self.ready:
             self._held.append((channel, message))
+        elif self._warming is not None and msg_type == "complete_request" and channel == "control":
+            self._warming.append(message)
+        else:
+            self.sockets[channel].send_multipart(message)
 
     def receive(self, channel: str) -> tuple[dict[str, Any], str, list[bytes]] | None:
         """Take a waiting message: its header, its parent's id, and metadata, content, buffers."""
@@ -137,7 +141,12 @@ class Interpreter:
         header, parent = json.loads(frames[at]), json.loads(frames[at + 1])
         if not self.ready and channel == "iopub":
             self._become_ready()
-        return header, parent.get("msg_id", ""), frames[at + 2 :]
+        identity = parent.get("msg_id", "")
+        if identity == _WARM_UP and channel == "shell":
+            for message in self._warming or ():
+                self.sockets["control"].send_multipart(message)
+            self._warming = None
+        return header, identity, frames[at + 2 :]
 
     @property
     def patience(self) -> float:
@@ -163,11 +172,14 @@ class Interpreter:
         self._held.clear()
 
     def warm_up(self) -> None:
-        """Have completion load what it needs, which takes it seconds while a cell runs."""
-        if not self._warm:
-            self._warm = True
+        """Have completion load what it needs, which takes it seconds while a cell runs.
+
+        In turn with cells: jedi is not made for two completions at once.
+        """
+        if not self._warmed:
+            self._warmed, self._warming = True, []
             content = json.dumps({"code": "imp", "cursor_pos": 3}).encode()
-            self.send("control", "complete_request", f"{_PROBE}warm", [b"{}", content])
+            self.send("shell", "complete_request", _WARM_UP, [b"{}", content])
 
     @staticmethod
     def is_probe(parent: str) -> bool:

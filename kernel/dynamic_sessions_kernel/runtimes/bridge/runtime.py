@@ -79,6 +79,7 @@ class BridgeRuntime(Runtime):
         self._link: Link | None = None
         self._opening: asyncio.Lock | None = None
         self._pending = Pending()
+        self._completing = asyncio.Lock()
         self._restarted: Future[None] | None = None
         self._cell: str | None = None
         self._notice = Notice(emit, cell or (lambda: self._cell))
@@ -176,6 +177,13 @@ class BridgeRuntime(Runtime):
         """Answer a request other than execution; None where there is no session to ask."""
         if self._link is None or not self._link.is_open or request.msg_type not in REQUEST_TYPES:
             return None
+        if request.msg_type != "complete_request":
+            return await self._ask(request)
+        # One at a time: on two channels two would run at once, which jedi is not made for.
+        async with self._completing:
+            return await self._ask(request)
+
+    async def _ask(self, request: Request) -> Content:
         at_once = self._pending.executing is not None or request.msg_type == "debug_request"
         reply = request.msg_type.replace("_request", "_reply")
         future = self._pending.add_request(request.id, reply)
