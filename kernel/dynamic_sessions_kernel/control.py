@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Seconds between looks for an interrupt.
 _LOOK = 0.05
 _WORD = 40
+_LET_GO = "not connected: the next cell connects again, or says what was lost"
 
 
 class Control:
@@ -82,7 +83,7 @@ class Control:
         return Status(
             pool=self._where(),
             identifier=shorten(session.identifier),
-            runtime=runtime.name,
+            runtime=runtime.name if runtime.connected else f"{runtime.name}, {_LET_GO}",
             outputs=outputs,
             traffic=pool.traffic,
             python=_languages(metadata),

@@ -105,6 +105,20 @@ def test_stop_deletes_the_session_and_the_next_code_starts_another(notebook, loc
     assert (again.result, again.count) == ("False", 1)
 
 
+def test_the_table_says_when_the_session_is_lost(new_notebook, local_pool) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    notebook.run("x = 1")
+    with local_pool.client() as pool:
+        pool.session(identifier_of(notebook)).delete()
+    # The link notices by itself, or with the first cell that goes to the session.
+    ran = [notebook.run("%session")]
+    while "not connected" not in rows(ran[-1])["runtime"]:
+        ran.append(notebook.run("%session"))
+    ran.append(notebook.run("x"))
+    lost = [cell for cell in ran if cell.reply.get("ename") == "SessionLostError"]
+    assert len(lost) == 1
+
+
 def test_attach_takes_over_a_living_session_with_its_variables(
     new_notebook, runtime, local_pool
 ) -> None:
