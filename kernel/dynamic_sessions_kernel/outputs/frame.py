@@ -25,23 +25,53 @@ FRAME_CLASS = "dynamic-sessions-output"
 _INITIAL_HEIGHT = 150
 _MAX_HEIGHT = 8000
 
-# WebRTC asks no policy but its own directive, which not every browser knows: so its constructors
-# go too. Links that only resolve a name are no loads, and no policy covers them; they are taken
-# out as they appear.
+# WebRTC asks no policy, so its constructors go. A frame within the frame would bring them back:
+# none can be reached from outside, all of them being of different origins, and those that bring
+# their own content get this script put before it. A shadow tree would hide a frame from the
+# observer, so trees are observed as they are made, and markup cannot make them.
 _INNER_SCRIPT = """
 (() => {
+  const prelude = "<script>" + document.currentScript.textContent + "<\\/script>";
   for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection", "mozRTCPeerConnection",
-                      "RTCIceGatherer", "RTCIceTransport", "WebTransport"]) {
-    try { delete self[name]; } catch { }
+                      "RTCIceTransport", "WebTransport", "XSLTProcessor"]) {
+    delete self[name];
   }
+  delete Element.prototype.setHTMLUnsafe;
+  delete ShadowRoot.prototype.setHTMLUnsafe;
+  delete Document.parseHTMLUnsafe;
+  const closed = (html) => String(html).replace(/shadowroot/gi, "data-shadowroot");
+  const enter = (root) => {
+    for (const frame of root.querySelectorAll("iframe[srcdoc]")) {
+      const html = frame.getAttribute("srcdoc");
+      if (!html.startsWith(prelude)) frame.setAttribute("srcdoc", prelude + closed(html));
+    }
+  };
+  const observer = new MutationObserver((records) => {
+    for (const record of records) enter(record.target.getRootNode());
+  });
+  const everything = {childList: true, subtree: true, attributes: true,
+                      attributeFilter: ["srcdoc"]};
+  observer.observe(document, everything);
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (options) {
+    const root = attach.call(this, {...options, clonable: false, serializable: false});
+    observer.observe(root, everything);
+    return root;
+  };
+  const write = (...parts) => {
+    const script = document.currentScript;
+    const made = document.createRange().createContextualFragment(parts.join(""));
+    if (script && script.parentNode) script.after(made);
+    else document.body.append(made);
+  };
+  Document.prototype.write = write;
+  Document.prototype.writeln = write;
+
   let last = -1, grown = 0;
   const tell = () => {
-    const body = document.body;
-    if (!body) return;
-    const margin = getComputedStyle(body);
+    if (!document.body) return;
     const height = Math.ceil(Math.max(
-      body.scrollHeight, body.getBoundingClientRect().height
-        + parseFloat(margin.marginTop) + parseFloat(margin.marginBottom)));
+      document.body.scrollHeight, document.documentElement.getBoundingClientRect().height));
     if (height === last || (height > last && ++grown > 50)) return;
     last = height;
     parent.postMessage({dynamicSessionsHeight: height}, "*");
@@ -72,6 +102,7 @@ addEventListener("message", (event) => {
 });
 """
 
+# A frame may not take the keyboard: what the person types belongs where the person put it.
 _PAGE_SCRIPT = f"""
 if (!window.dynamicSessionsFrames) {{
   window.dynamicSessionsFrames = true;
@@ -84,6 +115,18 @@ if (!window.dynamicSessionsFrames) {{
       }}
     }}
   }});
+  let focused = null, tabbed = 0;
+  const guard = () => {{
+    const frame = document.activeElement;
+    if (!frame || !frame.matches("iframe.{FRAME_CLASS}")) return;
+    if (frame.matches(":hover") || Date.now() - tabbed < 500) return;
+    if (focused && focused.isConnected) focused.focus(); else frame.blur();
+  }};
+  document.addEventListener("focusin", (event) => {{ focused = event.target; }}, true);
+  document.addEventListener("keydown", (event) => {{
+    if (event.key === "Tab") tabbed = Date.now();
+  }}, true);
+  window.addEventListener("blur", () => setTimeout(guard, 0));
 }}
 """
 
@@ -107,12 +150,11 @@ _DENIED_FEATURES = "; ".join(
         "usb",
         "serial",
         "hid",
-        "bluetooth",
         "midi",
         "publickey-credentials-get",
-        "focus-without-user-activation",
     )
 )
+_SHADOW = re.compile("shadowroot", re.IGNORECASE)
 _IFRAME_END = re.compile(r"</(?=\s*iframe)", re.IGNORECASE)
 
 
@@ -134,7 +176,6 @@ def policy(html: str) -> str:
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'none'",
-            "webrtc 'block'",
         )
     )
 
@@ -171,7 +212,8 @@ def _inner(html: str) -> str:
     return (
         "<!doctype html>"
         '<meta http-equiv="x-dns-prefetch-control" content="off">'
-        f"<style>{_INNER_STYLE}</style><script>{_INNER_SCRIPT}</script>{html}"
+        f"<style>{_INNER_STYLE}</style><script>{_INNER_SCRIPT}</script>"
+        + _SHADOW.sub("data-shadowroot", html)
     )
 
 

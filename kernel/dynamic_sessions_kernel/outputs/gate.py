@@ -108,8 +108,7 @@ class Gate:
                 return []
             if self._trusted:
                 return [message]
-            passed = self._rules[message.msg_type](message)
-            sent = [] if passed is None else [passed]
+            sent = self._judged(message)
             return sent + self._notices(message.parent)
 
     def pass_reply(self, msg_type: str, content: Content) -> Content:
@@ -123,6 +122,14 @@ class Gate:
             passed, said = self._replies.passed(msg_type, content)
             self._pending.extend(said)
             return passed
+
+    def _judged(self, message: Message) -> list[Message]:
+        try:
+            passed = self._rules[message.msg_type](message)
+        except Exception:  # noqa: BLE001 - what cannot be judged stays out, whatever was wrong
+            self._pending.append(notices.malformed(message.msg_type))
+            return []
+        return [] if passed is None else [passed]
 
     def _notices(self, parent: str | None) -> list[Message]:
         said = []
@@ -167,7 +174,7 @@ def _rebuilt(message: Message, content: Content) -> Message:
 
 def _stream(message: Message) -> Message | None:
     name, text = message.content.get("name"), message.content.get("text")
-    if name not in {"stdout", "stderr"} or not isinstance(text, str):
+    if name not in ("stdout", "stderr") or not isinstance(text, str):
         return None
     return _rebuilt(message, {"name": name, "text": terminal.harmless(text)})
 

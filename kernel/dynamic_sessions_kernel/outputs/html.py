@@ -12,14 +12,16 @@ from functools import lru_cache
 
 import nh3
 
-from dynamic_sessions_kernel.outputs import css, frame, images, tex
+from dynamic_sessions_kernel.outputs import css, frame, images, tables, tex
 
-_ACTIVE = re.compile(
-    r"<(?:script|iframe|frame|frameset|object|embed|applet|form|input|button|select|textarea|link"
-    r"|meta|base|svg|math|canvas|dialog|template|noscript|portal|fencedframe)\b"
-    r"|<[^<>]*[\s\"'/]on[a-z]{3,}\s*=",
-    re.IGNORECASE,
+_ACTIVE_NAMES = (
+    "script iframe frame frameset object embed applet form input button select textarea link meta"
+    " base svg math canvas dialog template noscript portal fencedframe"
 )
+_ACTIVE_TAGS = frozenset(_ACTIVE_NAMES.split())
+_TAG = re.compile(r"<([A-Za-z][\w:-]*)")
+_HANDLER = re.compile(r"[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
+_HANDLER_IN_TAG = re.compile(r"<[^<>]*[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
 _STYLE = re.compile(r"<style\b[^>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _REMOTE_FRAME = re.compile(
     r"<iframe\b[^>]*?\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1[^>]*>\s*(?:</iframe\s*>)?",
@@ -88,12 +90,22 @@ def shown(source: str, *, plain: str = "") -> Shown:
         source: the output as it came.
         plain: its `text/plain`, shown instead where frames are dropped and nothing static is left.
     """
+    if tables.plain(source):
+        return Shown(tex.harmless(source), False, False)
     source = _REMOTE_FRAME.sub(_as_link, source)
     sheets = _STYLE.findall(source)
-    if _ACTIVE.search(source) or sum(map(len, sheets)) > css.MAX_SHEET:
+    if _acts(source) or sum(map(len, sheets)) > css.MAX_SHEET:
         return Shown(framed(source, plain=plain), True, False)
     remote = "<img" in source.lower() and _loads_remotely(source)
     return Shown(sanitised(source), False, remote)
+
+
+def _acts(source: str) -> bool:
+    names = {name.lower() for name in set(_TAG.findall(source))}
+    if names & _ACTIVE_TAGS:
+        return True
+    # The first search is much the faster, and nearly always enough.
+    return bool(_HANDLER.search(source) and _HANDLER_IN_TAG.search(source))
 
 
 def framed(source: str, *, plain: str) -> str:
@@ -104,7 +116,8 @@ def framed(source: str, *, plain: str) -> str:
 def sanitised(source: str) -> str:
     """Return `source` without anything that runs, loads, or reaches beyond its own place."""
     sheets = _STYLE.findall(source)
-    body = tex.harmless(_CLEANER.clean(_STYLE.sub("", source) if sheets else source))
+    unstyled = _STYLE.sub("", source) if sheets else source
+    body = tex.harmless(unstyled if tables.plain(unstyled) else _CLEANER.clean(unstyled))
     if not sheets:
         return body
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.

@@ -50,9 +50,21 @@ class Replies:
         if rule is None or not isinstance(content, dict):
             return _error("Error", f"The session sent a {msg_type} that was not let through."), []
         said: list[Notice] = []
+        try:
+            return self._judged(rule, msg_type, content, said), said
+        except Exception:  # noqa: BLE001 - what cannot be judged stays out, whatever was wrong
+            return _error("Error", f"The session sent a {msg_type} that cannot be read."), []
+
+    def _judged(
+        self,
+        rule: Callable[[Content, list[Notice]], Content],
+        msg_type: str,
+        content: Content,
+        said: list[Notice],
+    ) -> Content:
         if msg_type != "debug_reply" and content.get("status", "ok") != "ok":
-            return _failed(content), said
-        return rule(content, said), said
+            return _failed(content)
+        return rule(content, said)
 
     def _bundle(self, holder: Mapping[str, Any], said: list[Notice]) -> Content:
         data, metadata = holder.get("data"), holder.get("metadata")
@@ -180,10 +192,10 @@ def _comm_info(_content: Content, _: list[Notice]) -> Content:
 
 def _failed(content: Mapping[str, Any]) -> Content:
     status = content.get("status")
-    if status in {"incomplete", "complete", "invalid", "unknown"}:
+    if status in ("incomplete", "complete", "invalid", "unknown"):
         return {"status": status, "indent": _line(content.get("indent"))}
     failed = _error(_line(content.get("ename")), _string(content.get("evalue")))
-    failed["status"] = "abort" if status in {"abort", "aborted"} else "error"
+    failed["status"] = "abort" if status in ("abort", "aborted") else "error"
     failed["traceback"] = [_string(line) for line in _strings(content.get("traceback"))]
     if "execution_count" in content:
         failed["execution_count"] = _count(content["execution_count"])
