@@ -70,7 +70,7 @@ class Notebook:
         await self._client.wait_for_ready(timeout=60)
 
     async def run(self, code: str) -> tuple[str, str]:
-        """Run a cell; return its reply's status and all it wrote to stdout."""
+        """Run a cell; return `ok` or its error, and all it wrote to stdout."""
         written: list[str] = []
 
         def collect(message: dict) -> None:
@@ -80,7 +80,11 @@ class Notebook:
         reply = await self._client.execute_interactive(
             code, timeout=CELL_SECONDS, output_hook=collect, store_history=True, allow_stdin=False
         )
-        return reply["content"]["status"], "".join(written)
+        content = reply["content"]
+        outcome = content["status"]
+        if outcome == "error":
+            outcome = f"{content['ename']}: {content['evalue']}"
+        return outcome, "".join(written)
 
     def close(self) -> None:
         self._client.stop_channels()

@@ -376,7 +376,8 @@ async def _within(seconds: float, call: Any) -> None:
         except DynamicSessionsError as error:
             _log.info("the session was not deleted: %s", type(error).__name__)
         finally:
-            done.set_result(None)
+            with suppress(InvalidStateError):  # nobody waits any more
+                done.set_result(None)
 
     threading.Thread(target=run, daemon=True).start()
     with suppress(TimeoutError):
