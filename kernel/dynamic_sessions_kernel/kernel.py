@@ -20,8 +20,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from ._version import __version__
 from .cell import Cell
-from .commands import complete, complete_name
-from .commands.registry import ACTIONS
+from .commands import complete, complete_name, contains_command
 from .connection import Connection
 from .control import Control
 from .debugging import reply_without_session
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
+#: Seconds that a session has to answer what is no cell: cells wait behind it.
+_ANSWER_SECONDS = 30.0
 #: Seconds that the end may take; front ends kill after 2.5.
 _LEAVE_SECONDS = 1.5
 
@@ -68,7 +69,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         super().__init__(**kwargs)
         # A wrong setting is told by the first cell; until then, the safe one holds.
         mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
-        self._gate = Gate(mode, commands=tuple(ACTIONS))
+        self._gate = Gate(mode, holds_command=contains_command)
         self._outbox = Outbox(
             self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop
         )
@@ -328,9 +329,12 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         if runtime is None or not runtime.connected:
             return None
         request = _request(parent)
+        # A debugger's answer may take as long as what it runs; nothing waits behind that.
+        limit = None if request.msg_type == "debug_request" else _ANSWER_SECONDS
         try:
-            reply = await runtime.ask(request)
-        except DynamicSessionsError as error:
+            async with asyncio.timeout(limit):
+                reply = await runtime.ask(request)
+        except (DynamicSessionsError, TimeoutError) as error:
             _log.debug("%s was not answered: %s", request.msg_type, type(error).__name__)
             return None
         if reply is None:

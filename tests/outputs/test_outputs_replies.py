@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynamic_sessions_kernel.commands import contains_command
 from dynamic_sessions_kernel.outputs.gate import Gate
 from dynamic_sessions_kernel.runtimes.base import Message
 
@@ -15,7 +16,7 @@ HOSTILE = {"text/html": "<script>1</script>", "text/plain": "x"}
 
 
 def replied(msg_type: str, content: Any) -> dict[str, Any]:
-    return Gate(commands={"upload"}).pass_reply(msg_type, content)
+    return Gate().pass_reply(msg_type, content)
 
 
 def executed(**content: Any) -> dict[str, Any]:
@@ -42,28 +43,20 @@ def test_proposed_input_passes() -> None:
     assert executed(payload=[payload])["payload"] == [payload]
 
 
+@pytest.mark.parametrize("mode", ["isolated", "trusted"])
 @pytest.mark.parametrize(
-    ("text", "harmless"),
-    [
-        ("%upload ~/.ssh", "# %upload ~/.ssh"),
-        ("x = %upload a", "x = # %upload a"),
-        ("%%upload\nx", "# %%upload\nx"),
-        ("%uploads a", "%uploads a"),
-    ],
+    "text", ["%upload ~/.ssh", "x = %upload a", "%%upload\nx", "%session trust"]
 )
-def test_proposed_input_cannot_command_this_kernel(text: str, harmless: str) -> None:
-    reply = executed(payload=[{"source": "set_next_input", "text": text, "replace": True}])
-    assert reply["payload"][0]["text"] == harmless
-
-
-def test_a_command_in_proposed_input_is_told_with_the_next_message() -> None:
-    gate = Gate(commands={"upload"})
-    gate.pass_reply(
-        "execute_reply",
-        {"status": "ok", "payload": [{"source": "set_next_input", "text": "%upload x"}]},
-    )
+def test_proposed_input_cannot_command_this_kernel(text: str, mode: Any) -> None:
+    gate = Gate(mode, holds_command=contains_command)
+    payload = [
+        {"source": "set_next_input", "text": text, "replace": True},
+        {"source": "set_next_input", "text": "x = 1", "replace": True},
+    ]
+    reply = gate.pass_reply("execute_reply", {"status": "ok", "payload": payload})
+    assert reply["payload"] == payload[1:]
     _, notice = gate.pass_message(Message("stream", {"name": "stdout", "text": "x"}, "p"))
-    assert "made a comment" in notice.content["text"]
+    assert "it was refused" in notice.content["text"]
 
 
 def test_an_inspection_is_shown_as_an_output_would_be() -> None:

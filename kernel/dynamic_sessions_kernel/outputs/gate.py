@@ -21,7 +21,7 @@ from dynamic_sessions_kernel.outputs.viewers import bounded
 from dynamic_sessions_kernel.runtimes.base import Content, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from dynamic_sessions_kernel.outputs.notices import Notice
 
@@ -48,13 +48,15 @@ class Gate:
 
     Args:
         mode: `isolated`, or `trusted` to let everything of the protocol through.
-        commands: names of this kernel's commands, without percent sign: text that the session
-            puts into a cell may not give them.
+        holds_command: whether a text, were it a cell, could hold one of this kernel's commands:
+            a session may propose no such cell, a trusted one neither.
     """
 
-    def __init__(self, mode: Mode = "isolated", *, commands: Collection[str] = ()) -> None:
+    def __init__(
+        self, mode: Mode = "isolated", *, holds_command: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._mode: Mode = mode
-        self._commands = frozenset(commands)
+        self._holds_command = holds_command
         self._lock = threading.Lock()
         self._start_over()
         self._rules: dict[str, Callable[[Message], Message | None]] = {
@@ -78,7 +80,7 @@ class Gate:
         self._pending: list[Notice] = []
         bokeh = Bokeh()
         self._bokeh = bokeh
-        self._replies = Replies(bokeh, self._commands)
+        self._replies = Replies(bokeh, self._holds_command)
 
     @property
     def trusted(self) -> bool:
@@ -106,9 +108,7 @@ class Gate:
                 return []
             if (message.channel == "stdin") != (message.msg_type == "input_request"):
                 return []
-            if self._trusted:
-                return [message]
-            sent = self._judged(message)
+            sent = [message] if self._trusted else self._judged(message)
             return sent + self._notices(message.parent)
 
     def pass_reply(self, msg_type: str, content: Content) -> Content:
@@ -117,9 +117,8 @@ class Gate:
         Notices that arise here follow the next message that passes.
         """
         with self._lock:
-            if self._trusted:
-                return content
-            passed, said = self._replies.passed(msg_type, content)
+            judge = self._replies.without_commands if self._trusted else self._replies.passed
+            passed, said = judge(msg_type, content)
             self._pending.extend(said)
             return passed
 
@@ -136,7 +135,7 @@ class Gate:
         for notice in self._pending:
             if notice.key not in self._said and len(self._said) < _MAX_ID:
                 self._said.add(notice.key)
-                text = f"[isolated] {notice.text}\n"
+                text = f"{'' if self._trusted else '[isolated] '}{notice.text}\n"
                 said.append(Message("stream", {"name": "stderr", "text": text}, parent))
         self._pending.clear()
         return said

@@ -33,8 +33,8 @@ REMOTE_IMAGES = Notice(
 )
 COMMANDS = Notice(
     "commands",
-    "The session wrote a command of this kernel into a cell; it was made a comment, since only"
-    " the person may give those.",
+    "The session proposed a cell with a command of this kernel in it; it was refused, since only"
+    " the person may give those. Type it, or paste it from its source.",
 )
 
 

@@ -6,13 +6,12 @@ its trusted renderers, and a payload may put text into a cell.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.outputs import mime, notices, terminal, viewers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from dynamic_sessions_kernel.outputs.bokeh import Bokeh
     from dynamic_sessions_kernel.outputs.notices import Notice
@@ -27,13 +26,12 @@ class Replies:
 
     Args:
         bokeh: what is known of the session's Bokeh.
-        commands: names of this kernel's commands, which no text from a session may hold unseen.
+        holds_command: whether a text, were it a cell, could hold a command of this kernel.
     """
 
-    def __init__(self, bokeh: Bokeh, commands: Collection[str]) -> None:
+    def __init__(self, bokeh: Bokeh, holds_command: Callable[[str], bool]) -> None:
         self._bokeh = bokeh
-        names = "|".join(map(re.escape, commands))
-        self._command = re.compile(rf"%{{1,2}}(?=(?:{names})(?!\w))") if names else None
+        self._holds_command = holds_command
         self._rules: dict[str, Callable[[Content, list[Notice]], Content]] = {
             "execute_reply": self._execute,
             "inspect_reply": self._inspect,
@@ -65,6 +63,24 @@ class Replies:
         if msg_type != "debug_reply" and content.get("status", "ok") != "ok":
             return _failed(content)
         return rule(content, said)
+
+    def without_commands(self, msg_type: str, content: Any) -> tuple[Content, list[Notice]]:
+        """Return a trusted session's reply, without cells that would command this kernel."""
+        payload = content.get("payload") if isinstance(content, dict) else None
+        if msg_type != "execute_reply" or not isinstance(payload, list):
+            return content, []
+        kept = [entry for entry in payload if not self._commands(entry)]
+        if len(kept) == len(payload):
+            return content, []
+        return {**content, "payload": kept}, [notices.COMMANDS]
+
+    def _commands(self, entry: Any) -> bool:
+        """Whether a payload proposes a cell that holds a command of this kernel."""
+        return (
+            isinstance(entry, dict)
+            and entry.get("source") == "set_next_input"
+            and self._holds_command(_string(entry.get("text")))
+        )
 
     def _bundle(self, holder: Mapping[str, Any], said: list[Notice]) -> Content:
         data, metadata = holder.get("data"), holder.get("metadata")
@@ -111,13 +127,12 @@ class Replies:
                 "start": _count(entry.get("start")) or 0,
             }
         if source == "set_next_input":
-            text = _string(entry.get("text"))
-            if self._command and self._command.search(text):
-                text = self._command.sub(r"# \g<0>", text)
+            if self._commands(entry):
                 said.append(notices.COMMANDS)
+                return None
             return {
                 "source": "set_next_input",
-                "text": text,
+                "text": _string(entry.get("text")),
                 "replace": entry.get("replace") is True,
             }
         return None
