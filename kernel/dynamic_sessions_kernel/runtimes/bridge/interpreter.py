@@ -51,7 +51,8 @@ class Interpreter:
         self._warmed = False
         self._warming: list[list[bytes]] | None = None
         self._key = secrets.token_hex(16)
-        self._base = str(Path(folder, f"k{life}"))
+        # An ipykernel whose relay was killed removes its sockets only as it notices that.
+        self._base = str(Path(folder, f"k{life}-{secrets.token_hex(2)}"))
         self._launched = time.monotonic()
         self._oom_kills = _oom_kills()
         self._process = self._launch(cwd)
