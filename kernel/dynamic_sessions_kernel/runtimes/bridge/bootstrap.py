@@ -21,19 +21,20 @@ _RELAY = ("envelope", "stream", "interpreter", "launcher", "relay", "visit")
 ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
 
 _LOAD = """
-import sys
-if {module!r} not in sys.modules:
-    import importlib.util as util
-    spec = util.spec_from_file_location({module!r}, {folder!r} + "/dsk/visit.py")
-    loaded = util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(loaded)
-        sys.modules[{module!r}] = loaded
-    except FileNotFoundError:
-        pass
-visit = sys.modules[{module!r}].visit if {module!r} in sys.modules else lambda *_: {ABSENT!r}
+import sys, importlib.util as util
+spec = util.spec_from_file_location({module!r}, {folder!r} + "/dsk/visit.py")
+loaded = util.module_from_spec(spec)
+try:
+    spec.loader.exec_module(loaded)
+    sys.modules[{module!r}] = loaded
+except FileNotFoundError:
+    class loaded:
+        visit = lambda *_: {ABSENT!r}
 """
-_VISIT = '(lambda d: (exec({load!r}, d), d["visit"]({folder!r}, {text!r}))[1])({{}})'
+_VISIT = (
+    '(__import__("sys").modules.get({module!r})'
+    ' or (lambda d: (exec({load!r}, d), d["loaded"])[1])({{}})).visit({folder!r}, {text!r})'
+)
 _START = """
 def start(folder, packed):
     import base64, json, zlib
@@ -65,7 +66,7 @@ def exchanging(folder: str, text: str) -> str:
     """Make the code that hands an envelope to a relay that is there already."""
     module = f"dynamic_sessions_visit_{_version()}"
     load = _LOAD.format(module=module, folder=folder, ABSENT=ABSENT)
-    return _VISIT.format(load=load, folder=folder, text=text)
+    return _VISIT.format(module=module, load=load, folder=folder, text=text)
 
 
 def starting(folder: str, text: str) -> str:

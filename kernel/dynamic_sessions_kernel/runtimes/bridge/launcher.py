@@ -14,6 +14,9 @@ from typing import Any
 #: The key of an execute_request's metadata that holds the whole cell when its code is a part.
 WHOLE_CELL = "dynamic_sessions_cell"
 
+#: Inputs that are written to the history file together; who asks for history gets all of them.
+_HISTORY_BATCH = 50
+
 
 def main() -> None:
     """Run an ipykernel on the connection file that the command line names."""
@@ -30,6 +33,9 @@ def main() -> None:
     App.__name__ = application.__name__
     app = App.instance()
     app.initialize()
+    # Every cell's own write to the history file, and the pause after it, are felt in each exchange.
+    app.kernel.shell.history_manager.db_cache_size = _HISTORY_BATCH
+    app.kernel._execute_sleep = 0.0  # noqa: SLF001 - a setting of ipykernel's
     _store_whole_cells(app.kernel)
     app.start()
 
