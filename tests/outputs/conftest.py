@@ -179,8 +179,9 @@ _DONE = """
 class Browser:
     """Chromium with a network log, in which even what was only looked up stands."""
 
-    def __init__(self, playwright: Any, log: Path, canary: Canary) -> None:
+    def __init__(self, playwright: Any, log: Path, canary: Canary, libraries: int) -> None:
         self._log = log
+        names = f"MAP *.{CANARY} 127.0.0.1:{canary.port},EXCLUDE localhost"
         self._browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=[
@@ -190,16 +191,15 @@ class Browser:
                 "--no-first-run",
                 "--disable-component-update",
                 "--disable-sync",
-                f"--host-resolver-rules=MAP *.{CANARY} 127.0.0.1:{canary.port}",
+                "--ignore-certificate-errors",
+                f"--host-resolver-rules={names},MAP * 127.0.0.1:{libraries}",
                 f"--log-net-log={log}",
             ],
         )
 
-    def page(self, route: Callable[[Any], None] | None = None) -> Any:
+    def page(self) -> Any:
         page = self._browser.new_context(viewport={"width": 1200, "height": 1400}).new_page()
         page.set_default_timeout(120_000)
-        if route is not None:
-            page.context.route("**/*", route)
         return page
 
     def close(self) -> None:
@@ -233,7 +233,11 @@ def front_end(lab: Lab) -> SimpleNamespace:
 def chromium(
     canary: Canary, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Browser]]:
-    """Start browsers, each with a network log of its own."""
+    """Start browsers, each with a network log of its own.
+
+    No name leads out of this machine: those of the canary lead to it, and all others to the port
+    that is given for libraries, on which nothing listens unless a test does.
+    """
     api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
@@ -241,8 +245,9 @@ def chromium(
     started: list[Browser] = []
     with api.sync_playwright() as playwright:
 
-        def start() -> Browser:
-            started.append(Browser(playwright, folder / f"{len(started)}.json", canary))
+        def start(libraries: int = 1) -> Browser:
+            log = folder / f"{len(started)}.json"
+            started.append(Browser(playwright, log, canary, libraries))
             return started[-1]
 
         yield start

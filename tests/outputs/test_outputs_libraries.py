@@ -1,14 +1,20 @@
 """What people plot with is drawn although it is isolated.
 
-The browser's requests for libraries are answered from npm's packages; all others are refused and
-noted. `DYNAMIC_SESSIONS_SCREENSHOTS` names a folder for pictures, taken for a person's eye.
+The browser finds the public addresses of libraries on this machine, answered from npm's packages,
+some with the digest that the markup demands; all other requests are refused and noted.
+`DYNAMIC_SESSIONS_SCREENSHOTS` names a folder for pictures, taken for a person's eye.
 """
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import re
+import ssl
+import subprocess
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +63,7 @@ _FOLDERS = {
     r"https://cdn\.jsdelivr\.net/npm/(vega[a-z-]*)@[\d.]+(?:\?noext)?": "{0}/build/{0}.min.js",
     r"https://cdn\.jsdelivr\.net/npm/(@?[\w./-]+?)@[\d.]+/([\w./-]+)": "{0}/{1}",
     r"https://cdnjs\.cloudflare\.com/ajax/libs/(vis-network)/[\d.]+/dist/([\w./-]+)": (
-        "vis-network/standalone/umd/{1}"
+        "vis-network/dist/{1}"
     ),
     r"https://code\.jquery\.com/jquery-[\d.]+(.min)?\.js": "jquery/dist/jquery.min.js",
 }
@@ -73,31 +79,69 @@ def packaged(url: str) -> Path | None:
     return None
 
 
+class Libraries(ThreadingHTTPServer):
+    """All the public addresses of libraries, on this machine."""
+
+    daemon_threads = True
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Library)
+        self.refused: set[str] = set()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
+
+    def handle_error(self, *_: object) -> None:
+        """Browsers drop connections as they like."""
+
+
+class Library(BaseHTTPRequestHandler):
+    server: Libraries
+
+    def do_GET(self) -> None:
+        url = f"https://{self.headers['Host']}{self.path}"
+        file = packaged(url)
+        if file is None:
+            if self.headers["Sec-Fetch-Site"] != "none":  # what the browser asks by itself
+                self.server.refused.add(url)
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Content-Type", mimetypes.guess_type(file)[0] or "text/plain")
+        self.send_header("Content-Length", str(file.stat().st_size))
+        self.end_headers()
+        self.wfile.write(file.read_bytes())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
-def refused() -> set[str]:
-    return set()
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Libraries]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=libraries"]
+    subprocess.run(
+        [*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    with Libraries(certificate, key) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
 def page(
-    chromium: Callable[[], Any], front_end: SimpleNamespace, refused: set[str]
+    chromium: Callable[..., Any], front_end: SimpleNamespace, libraries: Libraries
 ) -> Iterator[Any]:
     """A notebook in which everything was drawn."""
-
-    def answer(route: Any) -> None:
-        url = route.request.url
-        if url.startswith((front_end.lab.address, "data:", "blob:", "ws:")):
-            route.continue_()
-        elif file := packaged(url):
-            route.fulfill(path=file, headers={"Access-Control-Allow-Origin": "*"})
-        else:
-            refused.add(url)
-            route.abort()
-
     name = front_end.lab.write(
         "libraries.ipynb", [drawing.code for drawing in DRAWN.values()], "isolated"
     )
-    opened = chromium().page(answer)
+    opened = chromium(libraries.server_port).page()
     front_end.open(opened, front_end.lab.url(name))
     front_end.run_all(opened)
     yield opened
@@ -127,7 +171,7 @@ def drawn(cell: Any, drawing: Drawing) -> bool:
 def test_it_is_drawn(name: str, page: Any) -> None:
     cell = page.query_selector_all(".jp-CodeCell")[list(DRAWN).index(name)]
     cell.scroll_into_view_if_needed()
-    for _ in range(100):
+    for _ in range(300):
         if drawn(cell, DRAWN[name]):
             break
         page.wait_for_timeout(100)
@@ -141,9 +185,9 @@ def test_a_frame_is_as_high_as_its_content(page: Any) -> None:
     assert 300 <= cell.query_selector(FRAME).bounding_box()["height"] < 500
 
 
-def test_only_libraries_and_map_tiles_were_asked_for(page: Any, refused: set[str]) -> None:
+def test_only_libraries_and_map_tiles_were_asked_for(page: Any, libraries: Libraries) -> None:
     allowed = re.compile(
         r"https://(?:cdn\.jsdelivr\.net|cdnjs\.cloudflare\.com|netdna\.bootstrapcdn\.com"
         r"|tile\.openstreetmap\.org)/"
     )
-    assert [url for url in refused if not allowed.match(url)] == []
+    assert [url for url in libraries.refused if not allowed.match(url)] == []

@@ -149,6 +149,8 @@ class Gate:
             data, metadata if isinstance(metadata, dict) else {}, self._bokeh
         )
         self._pending.extend(said)
+        if data and not shown:
+            return None
         rebuilt: Content = {"data": shown, "metadata": kept, "transient": {}}
         transient = content.get("transient")
         identifier = transient.get("display_id") if isinstance(transient, dict) else None

@@ -20,7 +20,7 @@ from dynamic_sessions_kernel.outputs import (
     tex,
     viewers,
 )
-from dynamic_sessions_kernel.outputs.bokeh import EXEC, LOAD, Bokeh, escaped
+from dynamic_sessions_kernel.outputs.bokeh import EXEC, LOAD, Bokeh, escaped, greeting
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.outputs.notices import Notice
@@ -60,14 +60,17 @@ class Bundle:
 def passed(
     data: Mapping[str, Any], metadata: Mapping[str, Any], bokeh: Bokeh
 ) -> tuple[dict[str, Any], dict[str, Any], list[Notice]]:
-    """Return data and metadata of an output as the front end may have them, and notices."""
+    """Return data and metadata of an output as the front end may have them, and notices.
+
+    There is always `text/plain` in it, except where nothing at all is to be shown.
+    """
     plain = terminal.harmless(_text(data.get(PLAIN)) or "")
     bundle = Bundle(data, metadata, plain, bokeh)
     for mime in list(data)[:_MAX_TYPES]:
         _RULES.get(mime, _unknown)(str(mime), data[mime], bundle)
     if bundle.frames:
         bundle.shown.setdefault(HTML, bundle.frames[0])
-    if data:
+    if data and not (LOAD in data and not bundle.shown):
         bundle.shown.setdefault(PLAIN, plain or "<output>")
     return bundle.shown, _metadata(metadata, bundle.shown), bundle.notices
 
@@ -133,7 +136,7 @@ def _html(mime: str, value: Any, bundle: Bundle) -> None:
     if text is None:
         bundle.notices.append(notices.malformed(mime))
         return
-    shown = html.shown(text, plain=bundle.plain)
+    shown = html.shown(greeting(text), plain=bundle.plain)
     bundle.shown[mime] = shown.html
     if shown.remote:
         bundle.notices.append(notices.REMOTE_IMAGES)

@@ -17,13 +17,16 @@ _OTHER_TAG = re.compile(
 )
 
 
+_CELL_TAGS = ("<td>", "</td>", "<tr>", "</tr>", "<th>", "</th>")
+
+
 def plain(source: str) -> bool:
     """Whether HTML is one plain table, at most with a division around it and a line of text.
 
     Every `<` in it begins a whole tag of a known, harmless form, and what is opened is closed, so
     that it changes nothing around it wherever it is put.
     """
-    text = source.strip()
+    text = _without_cells(source.strip())
     begins = text.find("<table")
     if begins < 0 or not begins < text.find("</table>"):
         return False
@@ -33,3 +36,14 @@ def plain(source: str) -> bool:
         return False
     lines = text.count("<p")
     return lines <= 1 and text.count("</p") == lines and _OTHER_TAG.search(text) is None
+
+
+def _without_cells(text: str) -> str:
+    """Leave out a table's body if it holds rows and cells alone, which counting tells."""
+    begins, ends = text.find("<tbody>") + len("<tbody>"), text.rfind("</tbody>")
+    if begins > ends:
+        return text
+    body = text[begins:ends]
+    if body.count("<") != sum(map(body.count, _CELL_TAGS)):
+        return text
+    return text[:begins] + text[ends:]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PLOTLY = "https://cdn.plot.ly/plotly-3.1.0.min.js"
+_PLOTLY = "https://cdn.plot.ly/plotly-4.1.1.min.js"
 _VEGA_MAJORS = {"3": "5", "4": "5", "5": "5", "6": "6"}
 
 _MAX_DEPTH = 100
