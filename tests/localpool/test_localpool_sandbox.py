@@ -314,9 +314,12 @@ def all_end(processes):
 SPAWN = """
 import subprocess
 for own in (True, False):
-    _ = subprocess.Popen(
-        ["sh", "-c", "trap '' TERM HUP; sleep 1000 & wait"], start_new_session=own
+    shell = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM HUP; sleep 1000 & echo; wait"],
+        stdout=subprocess.PIPE,
+        start_new_session=own,
     )
+    _ = shell.stdout.readline()  # the sleep is there now
 True
 """
 
@@ -366,8 +369,10 @@ def test_a_killed_pool_leaves_no_process(tmp_path, any_kind):
         [sys.executable, "-c", POOL, str(tmp_path), any_kind, SPAWN],
         stdout=subprocess.PIPE,
     ) as pool:
-        assert pool.stdout.readline() == b"ready\n"
-        processes = family(pool.pid)
-        assert [each.name() for each in processes].count("sleep") == 2
-        pool.kill()
+        try:
+            assert pool.stdout.readline() == b"ready\n"
+            processes = family(pool.pid)
+            assert [each.name() for each in processes].count("sleep") == 2
+        finally:
+            pool.kill()
     assert all_end(processes)
