@@ -210,6 +210,29 @@ def test_an_interrupt_frees_a_cell_that_waits_for_its_session(notebook):
     assert notebook.run("2")["status"] == "ok"
 
 
+def test_a_call_of_a_connection_that_was_given_up_does_not_end_the_next_one(notebook):
+    began, end, failed = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(run):
+        began.set()
+        end.wait(30)
+        failed.set()
+        raise ForbiddenError("late", status=403)
+
+    notebook.session.fault = slow
+    cell = notebook.start("1")
+    assert began.wait(10)
+    notebook.runtime.interrupt()
+    with pytest.raises(AnswerLostError):
+        cell.result(10)
+    notebook.session.fault = lambda run: run()
+    notebook.run("x = 5")
+    end.set()
+    assert failed.wait(10)
+    notebook.run("x")
+    assert notebook.value() == "5"
+
+
 def test_a_pool_that_is_full_is_told_in_the_end(notebook, monkeypatch):
     monkeypatch.setattr(trouble, "OPENING", 0.0)
 

@@ -157,4 +157,9 @@ def test_a_cell_that_asks_gives_the_same_messages(ours, stock, code):
 )
 def test_a_question_gets_the_same_answer(ours, stock, name, arguments):
     ours.run("1")
-    assert tidy(ours.ask(name, *arguments)) == tidy(stock.ask(name, *arguments))
+    answers = [notebook.ask(name, *arguments) for notebook in (ours, stock)]
+    for answer in answers:
+        # Signatures are there or not, as jedi's time allows.
+        for kind in answer.get("metadata", {}).get("_jupyter_types_experimental", ()):
+            kind.pop("signature")
+    assert tidy(answers[0]) == tidy(answers[1])

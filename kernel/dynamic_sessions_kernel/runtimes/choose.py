@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from .bridge.answers import CannotHostError
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.settings import Settings
 
     from .base import Emit, Runtime
+
+#: Seconds after which an embedded pool that refuses connections counts as ended: unlike a network,
+#: it does not come back, and its sessions ended with it.
+_EMBEDDED_POOL_GONE = 3.0
 
 
 async def connect_runtime(
@@ -43,7 +48,14 @@ async def connect_runtime(
     """
     keep_alive = settings.keep_alive
     if settings.runtime != "direct":
-        bridge = BridgeRuntime(emit, session, keep_alive=keep_alive, fresh=fresh, cell=cell)
+        bridge = BridgeRuntime(
+            emit,
+            session,
+            keep_alive=keep_alive,
+            fresh=fresh,
+            cell=cell,
+            unreachable=math.inf if settings.endpoint else _EMBEDDED_POOL_GONE,
+        )
         try:
             await bridge.connect()
         except CannotHostError as error:

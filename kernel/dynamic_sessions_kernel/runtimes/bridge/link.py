@@ -198,10 +198,12 @@ class Link:
             self._trouble.look()
 
     def close(self) -> None:
-        """End the connection; what the session still has to say is not awaited."""
+        """End the connection; what the session still has to say is not awaited, nor told."""
         with self._changed:
             self._over = True
             self._changed.notify()
+        with contextlib.suppress(InvalidStateError):
+            self.opened.set_exception(AnswerLostError("The connection was closed."))
 
     # -- the pump --------------------------------------------------------------------------
 
@@ -213,20 +215,22 @@ class Link:
                 self._fail(error)
             except Exception as error:  # noqa: BLE001 - a defect of ours must end the cell, not only this thread
                 _log.exception("the bridge's pump failed")
-                self.close()
                 self._fail(SessionLostError(f"The connection failed: {error!r}"))
 
     def _fail(self, error: DynamicSessionsError) -> None:
-        if isinstance(error, (*_FINAL, NotSentError)) or not self.was_open:
-            self.close()
+        over = isinstance(error, (*_FINAL, NotSentError)) or not self.was_open
         with self._changed:
+            if self._over:
+                return  # whoever had this link has let go of it, and may have another
+            self._over = over
             # What failed here must not run there later.
             self._outgoing.discard()
             self._skip = True
             self._changed.notify()
+        self._listener.failed(error, over=over)
+        # Last, since whoever waits for it may open another link at once.
         with contextlib.suppress(InvalidStateError):
             self.opened.set_exception(error)
-        self._listener.failed(error, over=self._over)
 
     def _wait_for_reason(self) -> bool:
         """Wait until an exchange is due; return False when the link is over."""
@@ -278,7 +282,10 @@ class Link:
             raise
         except (DynamicSessionsError, EnvelopeError) as error:
             self._exchanged = time.monotonic()
-            self._survive(error, len(text), waiting=waiting)
+            if not self._over:
+                self._survive(error, len(text), waiting=waiting)
+            return
+        if self._over:
             return
         self._exchanged = time.monotonic()
         self._trouble.over()

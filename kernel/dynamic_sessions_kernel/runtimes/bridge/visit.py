@@ -33,25 +33,29 @@ def visit(folder: str, text: str) -> str:
             connection.settimeout(60)
             connection.connect(folder + "/s")
             connection.sendall(len(text).to_bytes(8, "big") + text.encode())
-            # Now, since it costs nothing while the relay works. An unknown IPython keeps a copy.
-            with contextlib.suppress(Exception):
-                forget_this_execution()
+            forget_this_execution()  # now, since it costs nothing while the relay works
             while part := connection.recv(1 << 20):
                 parts.append(part)
     except (FileNotFoundError, ConnectionError):
+        forget_this_execution()
         return "~dsk1!dead~" if os.path.isdir(folder) else "~dsk1!absent~"  # noqa: PTH112 - fast
     return b"".join(parts).decode()
 
 
 def forget_this_execution() -> None:
     """Take this execution out of IPython's `In`, `Out` and history, now and when it is over."""
-    ip = sys.modules["IPython"].get_ipython()
+    with contextlib.suppress(Exception):  # an unknown IPython keeps a copy, and all else works
+        forget_on(sys.modules["IPython"].get_ipython())
+
+
+def forget_on(ip: Any) -> None:
+    """Do so on this IPython."""
     history = ip.history_manager
     store = history.store_inputs
     if not hasattr(store, MARK):
         forget_input(ip, history)
         history.store_inputs = storing_others(history, store)
-    forget_output_later(ip, history, sys._getframe(2).f_code.co_filename)  # noqa: SLF001 - nothing else tells it
+    forget_output_later(ip, history, sys._getframe(3).f_code.co_filename)  # noqa: SLF001 - nothing else tells it
 
 
 def storing_others(history: Any, store: Any) -> Any:
