@@ -85,7 +85,9 @@ class Lab:
         return name
 
     def url(self, name: str) -> str:
-        return f"{self.address}/lab/tree/{name}?token={self.token}"
+        # In a workspace of its own, so that JupyterLab opens this notebook and no earlier one.
+        space = name.removesuffix(".ipynb")
+        return f"{self.address}/lab/workspaces/{space}/tree/{name}?token={self.token}"
 
 
 def _free_port() -> int:

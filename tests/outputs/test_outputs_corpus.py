@@ -248,7 +248,7 @@ def test_only_a_navigation_that_is_refused_looks_a_name_up(isolated: Seen) -> No
 
 def test_the_page_around_the_outputs_is_as_before(isolated: Seen) -> None:
     assert isolated.page == {
-        "address": "/lab/tree/corpus-isolated.ipynb",
+        "address": "/lab/workspaces/corpus-isolated/tree/corpus-isolated.ipynb",
         "body": ["block", "visible", "none", "1"],
         "toolbar": [True, True],
         "fixed": 0,

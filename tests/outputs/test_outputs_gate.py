@@ -238,13 +238,19 @@ _mimes = st.sampled_from(
 
 
 @given(msg_type=_types, content=st.dictionaries(_keys, _json, max_size=6) | _json)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_shape_of_message_upsets_the_gate(msg_type: str, content: Any) -> None:
     for message in passed(Gate(), msg_type, content):
         assert isinstance(message.content, dict)
 
 
 @given(data=st.dictionaries(_mimes, _json, max_size=4), metadata=_json)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_shape_of_output_upsets_the_gate(data: dict[str, Any], metadata: Any) -> None:
-    assert isinstance(shown(data, metadata)["data"], dict)
+    for message in passed(Gate(), "display_data", {"data": data, "metadata": metadata}):
+        assert isinstance(message.content, dict)
+
+
+def test_asking_for_bokehs_library_shows_nothing() -> None:
+    load = {"application/javascript": "1", "application/vnd.bokehjs_load.v0+json": "1"}
+    assert passed(Gate(), "display_data", {"data": load, "metadata": {}}) == []
