@@ -100,16 +100,21 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
 
     async def dispatch_control(self, msg: Any) -> None:
         """Serve a control message at once: a debugger's slow answer must not hold an interrupt."""
-        await self._serve(msg, self.control_handlers, self.control_stream, "control")
+        identities, parent = self._read(msg)
+        if parent is not None:
+            await self._serve(identities, parent, self.control_handlers, "control")
 
     async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
         """Serve a shell message, in turn behind cells where its kind asks for that."""
         del subshell_id  # none are offered
-        kind = self._kind(msg)
+        identities, parent = self._read(msg)
+        if parent is None:
+            return
+        kind = parent["header"]["msg_type"]
         busy = self._main_asyncio_lock.locked()
         passing = kind in _BESIDE_CELLS and not self._in_line
         if busy and (passing or kind in _COMM_TYPES):
-            await self._serve(msg, self.shell_handlers, self.shell_stream, "shell")
+            await self._serve(identities, parent, self.shell_handlers, "shell")
             self._still_busy()
             return
         waits = busy and kind != "execute_request"
@@ -118,15 +123,15 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
             async with self._main_asyncio_lock:
                 self._in_line -= waits
                 waits = False
-                await self._serve(msg, self.shell_handlers, self.shell_stream, "shell")
+                await self._serve(identities, parent, self.shell_handlers, "shell")
         finally:
             self._in_line -= waits
 
-    async def _serve(self, msg: Any, handlers: Any, stream: Any, channel: str) -> None:
-        identities, parent = self._read(msg)
-        if parent is None:
-            return
+    async def _serve(
+        self, identities: list[bytes], parent: dict[str, Any], handlers: Any, channel: str
+    ) -> None:
         kind = parent["header"]["msg_type"]
+        stream = self.control_stream if channel == "control" else self.shell_stream
         self._outbox.remember(identities, parent)
         self._publish_status("busy", channel, parent=parent)
         if kind == "execute_request" and self._aborting:
@@ -145,18 +150,11 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         try:
             identities, frames = self.session.feed_identities(msg, copy=False)
             message = self.session.deserialize(frames, content=True, copy=False)
+            message["header"]["msg_type"] = str(message["header"]["msg_type"])
         except Exception as error:  # noqa: BLE001 - a forged or broken message, of whatever kind
             _log.warning("an invalid message was dropped: %s", type(error).__name__)
             return [], None
         return identities, message
-
-    def _kind(self, msg: Any) -> str:
-        try:
-            _, frames = self.session.feed_identities(msg, copy=False)
-            header = self.session.deserialize(frames, content=False, copy=False)["header"]
-            return str(header["msg_type"])
-        except Exception:  # noqa: BLE001 - `_read` meets it again, and says so
-            return ""
 
     def _still_busy(self) -> None:
         """Say again that a cell runs, after the *idle* of what was served beside it."""

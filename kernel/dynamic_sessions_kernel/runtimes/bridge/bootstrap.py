@@ -31,7 +31,12 @@ except FileNotFoundError:
     class loaded:
         visit = lambda *_: {ABSENT!r}
 """
+# As short as it can be, since IPython takes every input apart more than once.
 _VISIT = (
+    'getattr(__import__("sys").modules.get({module!r}), "visit", lambda *_: None)'
+    "({folder!r}, {text!r})"
+)
+_LOAD_AND_VISIT = (
     '(__import__("sys").modules.get({module!r})'
     ' or (lambda d: (exec({load!r}, d), d["loaded"])[1])({{}})).visit({folder!r}, {text!r})'
 )
@@ -63,16 +68,28 @@ def relay_folder(identifier: str) -> str:
 
 
 def exchanging(folder: str, text: str) -> str:
-    """Make the code that hands an envelope to a relay that is there already."""
-    module = f"dynamic_sessions_visit_{_version()}"
-    load = _LOAD.format(module=module, folder=folder, ABSENT=ABSENT)
-    return _VISIT.format(module=module, load=load, folder=folder, text=text)
+    """Make the code that hands an envelope to a relay that is there already.
+
+    Its value is None in an interpreter that does not know yet how to; see `loading`.
+    """
+    return _VISIT.format(module=_module(), folder=folder, text=text)
+
+
+def loading(folder: str, text: str) -> str:
+    """Make the code that does so in any interpreter."""
+    load = _LOAD.format(module=_module(), folder=folder, ABSENT=ABSENT)
+    return _LOAD_AND_VISIT.format(module=_module(), load=load, folder=folder, text=text)
 
 
 def starting(folder: str, text: str) -> str:
     """Make the code that starts the relay unless it is there, and hands it an envelope."""
-    visit = exchanging(folder, text)
+    visit = loading(folder, text)
     return _STARTING.format(source=_START, folder=folder, packed=_packed(), visit=visit)
+
+
+@cache
+def _module() -> str:
+    return f"dynamic_sessions_visit_{_version()}"
 
 
 @cache

@@ -1,7 +1,10 @@
-"""The main program of the ipykernel in the session: a stock one, but for two things.
+"""The main program of the ipykernel in the session: a stock one, but for a few things.
 
-Its output queue has no high-water mark, since beyond one ZeroMQ drops messages; and a cell that
-was sent in parts, because commands stand in it, is stored in `In` and the history as typed.
+Its output queue has no high-water mark, since beyond one ZeroMQ drops messages. A cell that was
+sent in parts, because commands stand in it, is stored in `In` and the history as typed. And what
+a cell waits for that does nothing for it is left out, since each exchange feels it: the write of
+each input to the history file, a pause, the thread for subshells, which are not offered, and the
+flushes of streams that hold nothing.
 
 Runs in the session as a program of its own: ipykernel 6 or 7, Python 3.10.
 """
@@ -9,6 +12,7 @@ Runs in the session as a program of its own: ipykernel 6 or 7, Python 3.10.
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 #: The key of an execute_request's metadata that holds the whole cell when its code is a part.
@@ -21,23 +25,57 @@ _HISTORY_BATCH = 50
 def main() -> None:
     """Run an ipykernel on the connection file that the command line names."""
     sys.path.pop(0)  # the folder of this file: IPython puts the working directory first
+    app = _application().instance()
+    app.initialize()
+    app.kernel.shell.history_manager.db_cache_size = _HISTORY_BATCH
+    app.kernel._execute_sleep = 0.0  # noqa: SLF001 - a setting of ipykernel's
+    _store_whole_cells(app.kernel)
+    for stream in (sys.stdout, sys.stderr):
+        _flush_only_what_is_there(stream)
+    app.start()
+
+
+class _NoSubshells:
+    """Stands where ipykernel 7 has a thread that hands each message on to its subshell.
+
+    It is false, so that messages go to the main thread directly, and names that thread, which is
+    the one thing that ipykernel asks of it unseen, for a cell with top-level await.
+    """
+
+    parent_thread = threading.main_thread()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def _application() -> Any:
+    # Here, since the kernel imports this module too, for its constant.
+    from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
 
     application: Any = IPKernelApp
+    kernel: Any = IPythonKernel
 
-    class App(application):  # type: ignore[misc]  # ipykernel has no types
+    class Kernel(kernel):  # type: ignore[misc]  # ipykernel has no types
+        _supports_kernel_subshells = False
+
+    class App(application):  # type: ignore[misc]  # as above
+        kernel_class = Kernel
+
+        def init_control(self, context: Any) -> None:
+            super().init_control(context)
+            thread = getattr(self, "shell_channel_thread", None)  # ipykernel 6 has none
+            if thread is not None:
+                thread.io_loop.close(all_fds=True)
+                self.shell_channel_thread = _NoSubshells()
+
         def init_iopub(self, context: Any) -> None:
             context.sndhwm = 0
             super().init_iopub(context)
 
-    App.__name__ = application.__name__
-    app = App.instance()
-    app.initialize()
-    # Every cell's own write to the history file, and the pause after it, are felt in each exchange.
-    app.kernel.shell.history_manager.db_cache_size = _HISTORY_BATCH
-    app.kernel._execute_sleep = 0.0  # noqa: SLF001 - a setting of ipykernel's
-    _store_whole_cells(app.kernel)
-    app.start()
+    # Both names are told to the person, by `get_ipython().kernel` for one, and by `--help`.
+    Kernel.__name__, App.__name__ = kernel.__name__, application.__name__
+    return App
 
 
 def _store_whole_cells(kernel: Any) -> None:
@@ -52,6 +90,30 @@ def _store_whole_cells(kernel: Any) -> None:
         store(line_num, source, source_raw)
 
     history.store_inputs = store_inputs
+
+
+def _flush_only_what_is_there(stream: Any) -> None:
+    """Spare the flushes that find nothing: a cell makes eight, and each waits for a thread."""
+    write, flush, send = stream.write, stream.flush, stream._flush  # noqa: SLF001 - see below
+    written = False
+
+    def noting_write(string: str) -> Any:
+        nonlocal written
+        count = write(string)
+        written = True  # not before it is there: a flush in between would take the mark alone
+        return count
+
+    def needed_flush() -> None:
+        if written:
+            flush()
+
+    def noting_send() -> None:
+        nonlocal written
+        written = False
+        send()
+
+    # The last is what ipykernel itself calls for each flush, its timer's included.
+    stream.write, stream.flush, stream._flush = noting_write, needed_flush, noting_send  # noqa: SLF001
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from dynamic_sessions_kernel.errors import (
 )
 
 from .answers import Budget, CannotHostError, TakenOverError, read_answer
-from .bootstrap import exchanging, relay_folder, starting
+from .bootstrap import exchanging, loading, relay_folder, starting
 from .envelope import EnvelopeError
 from .stream import Incoming, Outgoing, frame
 from .trouble import Trouble, is_too_large
@@ -131,6 +131,8 @@ class Link:
         self._client = secrets.token_hex(8)
         self._hello: str = mode
         self._boot = ""
+        # Whether the service's interpreter is known to have loaded what makes an exchange.
+        self._loaded = False
         self._changed = threading.Condition()
         self._outgoing = Outgoing()
         self._incoming: Incoming | None = None
@@ -267,7 +269,7 @@ class Link:
             sent = self._outgoing.pending
             hold = self._hold if waiting else FIRST_HOLD if sent else 0.0
             text = self._outgoing.seal(self._head(hold), self._down_budget)
-        make = starting if self._hello else exchanging
+        make = starting if self._hello else exchanging if self._loaded else loading
         started = time.monotonic()
         self._trouble.calling(hold)
         try:
@@ -277,6 +279,9 @@ class Link:
                 read_timeout=hold + ANSWER_LIMIT,
                 attempts=1,
             )
+            if make is exchanging and result.succeeded and not result.result:
+                self._loaded = False  # another interpreter, or a fresh one: at once, once more
+                return
             answer = self._read(result)
         except _FINAL:
             raise
@@ -289,7 +294,7 @@ class Link:
             return
         self._exchanged = time.monotonic()
         self._trouble.over()
-        self._given_up = False
+        self._loaded, self._given_up = True, False
         if not sent and not answer.data:
             # A relay that answers early with nothing must not keep us spinning.
             self._exchanged = max(self._exchanged, started + hold)
@@ -357,6 +362,7 @@ class Link:
             DynamicSessionsError: that cannot help.
         """
         _log.debug("exchange: %s", type(error).__name__)
+        self._loaded = False
         if self._given_up:
             self._given_up = False
             raise AnswerLostError(_INTERRUPTED)

@@ -73,28 +73,28 @@ def storing_others(history: Any, store: Any) -> Any:
 
 
 def forget_input(ip: Any, history: Any) -> None:
-    """Undo what IPython has stored of the first exchange, before there was the wrapper."""
-    line = len(history.input_hist_raw) - 1
-    if MARK not in history.input_hist_raw[line]:
-        return
-    history.input_hist_raw[line] = history.input_hist_parsed[line] = ""
+    """Undo what IPython has stored of exchanges before there was the wrapper."""
+    lines = {n for n, source in enumerate(history.input_hist_raw) if MARK in source}
+    for line in lines:
+        history.input_hist_raw[line] = history.input_hist_parsed[line] = ""
     with history.db_input_cache_lock:
-        others = [entry for entry in history.db_input_cache if entry[0] != line]
-        written = len(others) == len(history.db_input_cache)
-        history.db_input_cache = others
-    if written and history.enabled:
+        history.db_input_cache = [e for e in history.db_input_cache if e[0] not in lines]
+    if history.enabled:
         with history.db:
-            history.db.execute(
+            history.db.executemany(
                 "DELETE FROM history WHERE session = ? AND line = ?",
-                (history.session_number, line),
+                [(history.session_number, line) for line in lines],
             )
-    before = [getattr(history, name) for name in ("_i", "_ii", "_iii")]
-    for name, value in zip(("_i00", "_i", "_ii"), before):  # noqa: B905 - of one length
-        setattr(history, name, value)
-    latest = {name: getattr(history, name) for name in ("_i", "_ii", "_iii")}
+    names = ("_i00", "_i", "_ii", "_iii")
+    others = [source for name in names if MARK not in (source := getattr(history, name))]
+    latest = dict(zip(names, (*others, "", "", "", "")))  # noqa: B905 - Python 3.10
+    for name, source in latest.items():
+        setattr(history, name, source)
+    del latest["_i00"]
     for space in (ip.user_ns, ip.user_ns_hidden):
         space.update(latest)
-        space.pop(f"_i{line}", None)
+        for line in lines:
+            space.pop(f"_i{line}", None)
 
 
 def forget_output_later(ip: Any, history: Any, file: str) -> None:
