@@ -104,16 +104,26 @@ class Connection:
             for text in unsaid:
                 self._say(text)
 
+    def at_hand(self) -> Runtime | None:
+        """Return the runtime if it is connected already, as it is for most cells.
+
+        Raises:
+            DynamicSessionsError: the session was lost, which is to be told first.
+        """
+        if self.runtime is None:
+            return None
+        self.runtime.tell_loss(keep=not self._visible)
+        return self.runtime if self.runtime.connected else None
+
     async def ready(self) -> Runtime:
         """Return the runtime, connected; an attempt that nobody waits for any more goes on.
 
         Raises:
             DynamicSessionsError: no session could be had, or its loss is to be told first.
         """
-        if self.runtime is not None:
-            self.runtime.tell_loss(keep=not self._visible)
-            if self.runtime.connected:
-                return self.runtime
+        runtime = self.at_hand()
+        if runtime is not None:
+            return runtime
         if self._opening is None or self._opening.done():
             self._opening = asyncio.get_running_loop().create_task(self._open())
             # An error that comes after an interrupt is nobody's.

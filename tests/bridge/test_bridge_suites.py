@@ -58,6 +58,7 @@ class TestBridgeRuntime(KernelTests):
         },
     ]
     code_history_pattern = "1?2*"
+    # Not "range": IPython calls its own session 0, for which ipykernel fails there as well.
     supported_history_operations = ("tail", "search")
     code_inspect_sample = "open"
     code_clear_output = "from IPython.display import clear_output\nclear_output()"

@@ -27,6 +27,7 @@ def main() -> None:
     sys.path.pop(0)  # the folder of this file: IPython puts the working directory first
     app = _application().instance()
     app.initialize()
+    app.log.setLevel(app.log_level)  # else each record is made, and then shown to nobody
     app.kernel.shell.history_manager.db_cache_size = _HISTORY_BATCH
     app.kernel._execute_sleep = 0.0  # noqa: SLF001 - a setting of ipykernel's
     _store_whole_cells(app.kernel)

@@ -9,7 +9,6 @@ This module runs in the session: standard library and pyzmq, Python 3.10.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import secrets
@@ -117,8 +116,9 @@ class Relay:
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
         connection.setblocking(False)
-        self._callers[connection.fileno()] = _Caller(connection)
+        caller = self._callers[connection.fileno()] = _Caller(connection)
         self._poller.register(connection.fileno(), zmq.POLLIN)
+        self._read(caller)  # it is there as a rule
 
     def _read(self, caller: _Caller) -> None:
         request = caller.read()
@@ -194,10 +194,12 @@ class Relay:
         self._send(waiter.caller, self._up.seal(head, waiter.budget))
 
     def _send(self, caller: _Caller, text: str) -> None:
-        caller.connection.settimeout(_SEND_LIMIT)
-        with contextlib.suppress(OSError):  # it is sent again when it is asked for again
-            caller.connection.sendall(text.encode("ascii"))
-        self._drop(caller)
+        try:
+            caller.connection.settimeout(_SEND_LIMIT)
+            caller.connection.sendall(len(text).to_bytes(_SIZE, "big") + text.encode("ascii"))
+            caller.connection.setblocking(False)
+        except OSError:
+            self._drop(caller)  # it is sent again when it is asked for again
 
     # -- the link's messages ---------------------------------------------------------------
 
@@ -327,7 +329,7 @@ class Relay:
 
 
 class _Caller:
-    """A connection of one execution: a length, then an envelope."""
+    """A connection of an interpreter of the service: lengths and envelopes, in turn."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -346,7 +348,9 @@ class _Caller:
         size = int.from_bytes(self._buffer[:_SIZE], "big")
         if self.gone or len(self._buffer) < _SIZE + size:
             return None
-        return self._buffer[_SIZE:].decode("ascii", "replace")
+        request = self._buffer[_SIZE : _SIZE + size].decode("ascii", "replace")
+        del self._buffer[: _SIZE + size]
+        return request
 
 
 class _Waiter:

@@ -23,39 +23,80 @@ from typing import Any
 
 #: Stands in the code of every exchange, and so tells its input from others.
 MARK = "dynamic_sessions_visit"
+#: Bytes of the length that goes before each envelope.
+SIZE = 8
+
+
+#: The connection to each relay, by its folder, kept from one exchange to the next.
+connections: dict[str, socket.socket] = {}
 
 
 def visit(folder: str, text: str) -> str:
     """Hand an envelope to the relay and return its answer."""
-    parts = []
+    file = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - nothing else tells it
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60)
-            connection.connect(folder + "/s")
-            connection.sendall(len(text).to_bytes(8, "big") + text.encode())
-            forget_this_execution()  # now, since it costs nothing while the relay works
-            while part := connection.recv(1 << 20):
-                parts.append(part)
+        connection = send(folder, len(text).to_bytes(SIZE, "big") + text.encode())
     except (FileNotFoundError, ConnectionError):
-        forget_this_execution()
+        forget_this_execution(file)
         return "~dsk1!dead~" if os.path.isdir(folder) else "~dsk1!absent~"  # noqa: PTH112 - fast
-    return b"".join(parts).decode()
+    try:
+        forget_this_execution(file)  # now, since it costs nothing while the relay works
+        answer = receive(connection)
+    except BaseException:
+        connection.close()  # the answer that is still to come would be taken for the next one
+        raise
+    connections[folder] = connection
+    return answer
 
 
-def forget_this_execution() -> None:
+def send(folder: str, request: bytes) -> socket.socket:
+    """Send a request on the connection that is there, or else on a new one."""
+    address = folder + "/s"
+    kept = connections.pop(folder, None)
+    if kept is not None:
+        try:
+            os.stat(address)  # noqa: PTH116 - fast
+            kept.sendall(request)
+        except OSError:
+            kept.close()  # that relay has ended, or is about to; there may be another
+        else:
+            return kept
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(60)
+        connection.connect(address)
+        connection.sendall(request)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def receive(connection: socket.socket) -> str:
+    """Read an answer: its length, then as much."""
+    answer = bytearray()
+    while len(answer) < SIZE + int.from_bytes(answer[:SIZE], "big") or len(answer) < SIZE:
+        part = connection.recv(1 << 20)
+        if not part:
+            raise ConnectionError("the relay ended before it answered")
+        answer += part
+    return answer[SIZE:].decode()
+
+
+def forget_this_execution(file: str) -> None:
     """Take this execution out of IPython's `In`, `Out` and history, now and when it is over."""
     with contextlib.suppress(Exception):  # an unknown IPython keeps a copy, and all else works
-        forget_on(sys.modules["IPython"].get_ipython())
+        forget_on(sys.modules["IPython"].get_ipython(), file)
 
 
-def forget_on(ip: Any) -> None:
-    """Do so on this IPython."""
+def forget_on(ip: Any, file: str) -> None:
+    """Do so on this IPython, for the execution whose code is in `file`."""
     history = ip.history_manager
     store = history.store_inputs
     if not hasattr(store, MARK):
         forget_input(ip, history)
         history.store_inputs = storing_others(history, store)
-    forget_output_later(ip, history, sys._getframe(3).f_code.co_filename)  # noqa: SLF001 - nothing else tells it
+    forget_output_later(ip, history, file)
 
 
 def storing_others(history: Any, store: Any) -> Any:
