@@ -22,6 +22,9 @@ _ENDING = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 ]
 
+#: Seconds that the control channel has for its last words.
+_LAST_WORDS = 0.5
+
 
 class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no types
     """Launches the kernel from a connection file, as every front end does."""
@@ -61,6 +64,16 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
         super().init_signal()
         for number in _ENDING:
             signal.signal(number, self._end)
+
+    def start(self) -> None:
+        """Serve until the kernel ends, and let the control channel say its last before closing.
+
+        Python closes iopub first of all at exit; a thread that still writes to it then ends the
+        process in libzmq.
+        """
+        super().start()
+        self.control_thread.stop()
+        self.control_thread.join(_LAST_WORDS)
 
     def _end(self, _number: int, _frame: Any) -> None:
         loop = getattr(self.kernel, "io_loop", None)

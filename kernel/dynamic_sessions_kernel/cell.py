@@ -113,9 +113,9 @@ class Cell:
             part = step if isinstance(step, Part) else await self._command(step)
             if part is None or (plan.only_counts(part) and not self._connection.connected):
                 continue
-            runtime = self._connection.at_hand() or await self._unless_stopped(
-                self._connection.ready()
-            )
+            runtime = self._connection.at_hand()
+            if runtime is None:
+                runtime = await self._unless_stopped(self._connection.ready())
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
