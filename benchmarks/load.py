@@ -67,7 +67,7 @@ class Notebook:
 
     async def open(self) -> None:
         self._client.start_channels()
-        await self._client.wait_for_ready(timeout=60)
+        await self._client.wait_for_ready(timeout=CELL_SECONDS)
 
     async def run(self, code: str) -> tuple[str, str]:
         """Run a cell; return `ok` or its error, and all it wrote to stdout."""
@@ -138,15 +138,33 @@ async def check_notebook(notebook: Notebook, number: int, tally: Tally) -> None:
         tally.faults.append(f"notebook {number}: the file holds {len(text.splitlines())} lines")
 
 
+async def start_kernel() -> tuple[AsyncKernelManager, Notebook]:
+    """Start a kernel, on other ports where another process took one before it was bound.
+
+    Jupyter's restarter does the same. The ports are chosen here, and this very test opens many.
+    """
+    while True:
+        manager = AsyncKernelManager(kernel_name="load")
+        await manager.start_kernel(stdout=subprocess.DEVNULL)
+        notebook = Notebook(manager)
+        try:
+            await notebook.open()
+        except RuntimeError:
+            alive = await manager.is_alive()
+            notebook.close()
+            await manager.shutdown_kernel(now=True)
+            if alive:
+                raise
+        else:
+            return manager, notebook
+
+
 async def work(numbers: asyncio.Queue[int], until: float) -> Tally:
     """One kernel that takes notebooks until none is left, or until the soak is over."""
-    manager = AsyncKernelManager(kernel_name="load")
-    await manager.start_kernel(stdout=subprocess.DEVNULL)
+    manager, notebook = await start_kernel()
     process = psutil.Process(manager.provisioner.pid)
-    notebook = Notebook(manager)
     tally = Tally()
     try:
-        await notebook.open()
         while not numbers.empty() or time.monotonic() < until:
             number = numbers.get_nowait() if not numbers.empty() else tally.cells + 1_000_000
             await check_notebook(notebook, number, tally)
