@@ -234,7 +234,7 @@ def test_a_call_of_a_connection_that_was_given_up_does_not_end_the_next_one(note
 
 
 def test_a_pool_that_is_full_is_told_in_the_end(notebook, monkeypatch):
-    monkeypatch.setattr(trouble, "OPENING", 0.0)
+    monkeypatch.setattr(trouble, "OPENING_FULL", 0.0)
 
     def full(run):
         raise PoolFullError("The pool is full.", status=429)

@@ -30,7 +30,7 @@ _CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
 _PROBE = "dynamic-sessions-probe-"
 _WARM_UP = _PROBE + "warm"
 _PROBE_AGAIN = 0.1
-_START_LIMIT = 60.0
+_START_LIMIT = 180.0
 _ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
 _ERRORS_SHOWN = 2000
 

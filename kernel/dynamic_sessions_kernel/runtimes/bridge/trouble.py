@@ -35,8 +35,10 @@ TOLD_AFTER, _LATE_AFTER = 1.5, 2.0
 #: The longest wish of the service's, to be left alone for so many seconds, that is granted.
 _LONGEST_WISH = 30.0
 
-#: How long opening a connection is tried: where the service cannot be reached, and otherwise.
-OPENING_UNREACHABLE, OPENING = 3.0, 60.0
+#: How long opening a connection is tried: where the service cannot be reached, where its pool is
+#: full, and otherwise. The last is long, since a machine under load takes its time to start what a
+#: session needs, and whoever runs a notebook unattended would rather wait than lose the run.
+OPENING_UNREACHABLE, OPENING_FULL, OPENING = 3.0, 60.0, 300.0
 
 #: Failures that pass by themselves.
 _PASSING = (NotSentError, AnswerLostError, UnavailableError, PoolFullError, ServiceInterpreterError)
@@ -149,10 +151,12 @@ class Trouble:
             self._tell(_sentence(_words(error), now - self._since))
 
     def _patience(self, error: Exception, *, opening: bool) -> float:
-        longest = math.inf if not isinstance(error, NotSentError) else self._unreachable
+        unreachable = isinstance(error, NotSentError)
         if not opening:
-            return longest
-        return min(longest, OPENING_UNREACHABLE if isinstance(error, NotSentError) else OPENING)
+            return self._unreachable if unreachable else math.inf
+        if unreachable:
+            return min(self._unreachable, OPENING_UNREACHABLE)
+        return OPENING_FULL if isinstance(error, PoolFullError) else OPENING
 
 
 def _words(error: Exception) -> str:
