@@ -238,6 +238,7 @@ class Connection:
         self._given = bool(settings.identifier) or session.identifier != self._own(settings)
         self._made = not self._given
         self._note.write("running", session.identifier)
+        self._say_aftermath()
         return left
 
     async def _let_go(self) -> None:
@@ -272,6 +273,7 @@ class Connection:
         before, self._before = self._before, None
         if before is not None and before.state == "running":
             self._say(_FOUND if self.runtime.found else _CLEARED)
+        self._say_aftermath()
         return self.runtime
 
     async def _find(self, settings: Settings) -> None:
@@ -343,6 +345,10 @@ class Connection:
             self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self._cell))
         else:
             self._unsaid.append(text)
+
+    def _say_aftermath(self) -> None:
+        if self.runtime is not None and self.runtime.aftermath:
+            self._say(self.runtime.aftermath)
 
     def _drop(self) -> None:
         runtime, pool = self.runtime, self.pool

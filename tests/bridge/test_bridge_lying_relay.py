@@ -43,6 +43,7 @@ HEADS = st.fixed_dictionaries(
         "count": st.just(1) | JSON,
         "ready": st.just(True) | JSON,
         "found": st.just(False) | JSON,
+        "left": st.just("") | JSON,
     },
     optional={"refused": JSON},
 )
@@ -147,7 +148,7 @@ def relay(*pieces: bytes):
         head, data = unseal(re.search(r"~dsk1\.[\w.-]+~", code)[0])
         position = head["ack"] or 0
         answer = {"boot": "b00t", "ack": head["seq"] + len(data), "seq": position, "life": 1}
-        answer |= {"end": len(stream), "count": 1, "ready": True, "found": False}
+        answer |= {"end": len(stream), "count": 1, "ready": True, "found": False, "left": ""}
         return executed(seal(answer, stream[position : position + 100_000]))
 
     return execute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -16,8 +17,16 @@ def identifier_of(notebook) -> str:
 
 def crash(notebook) -> None:
     """Kill the kernel's process, and start it anew as Jupyter does by itself."""
+    kill(notebook)
+    start_anew(notebook)
+
+
+def kill(notebook) -> None:
     os.kill(notebook.manager.provisioner.process.pid, signal.SIGKILL)
     notebook.manager.provisioner.process.wait(10)
+
+
+def start_anew(notebook) -> None:
     notebook.manager.restart_kernel(now=True)
     notebook.client.wait_for_ready(timeout=60)
 
@@ -78,6 +87,40 @@ def test_after_a_crash_variables_that_died_meanwhile_are_said_to_be_gone(
     ran = notebook.run("import os; 'x' in globals(), os.listdir()")
     assert ran.result == "(False, ['kept.txt'])"
     assert "the variables are gone" in ran.stderr
+
+
+def test_after_a_crash_a_cell_that_still_runs_is_said_to_and_can_be_interrupted(
+    new_notebook,
+) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    cell = notebook.send("x = 1\nprint('began')\nwhile True: pass")
+    notebook.until(cell, "stream")
+    crash(notebook)
+    waiting = notebook.send("x")
+    notebook.until(waiting, "stream")
+    notebook.interrupt()
+    ran = notebook.wait(waiting)
+    assert ran.result == "1"
+    assert "still runs in it" in ran.stderr
+
+
+def test_after_a_crash_a_cell_that_ended_unseen_is_said_to_have(new_notebook, local_pool) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    cell = notebook.send(
+        "import os, time\nprint('began')\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+        "print('end'); open('ended', 'w').close()"
+    )
+    notebook.until(cell, "stream")
+    kill(notebook)
+    with local_pool.client() as pool:
+        session = pool.session(identifier_of(notebook))
+        session.upload(io.BytesIO(), "go")
+        assert wait_until(lambda: any(file.name == "ended" for file in session.list_files()))
+    start_anew(notebook)
+    ran = notebook.run("1")
+    assert (ran.status, ran.stdout) == ("ok", "")
+    assert "has ended; what it printed last was not shown" in ran.stderr
+    assert notebook.run("1").stderr == ""
 
 
 def test_after_a_crash_a_session_that_is_gone_is_said_to_be(notebook, local_pool) -> None:

@@ -81,6 +81,8 @@ class Runtime(ABC):
 
     Attributes:
         found: whether the last connection found variables of a kernel before.
+        aftermath: a sentence on a cell of that kernel that still runs, or whose end nobody saw;
+            empty where there is none.
         taken: whether another kernel is known to use the session now.
     """
 
@@ -89,6 +91,7 @@ class Runtime(ABC):
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self.found = False
+        self.aftermath = ""
         self.taken = False
         self._loss: DynamicSessionsError | None = None
 

@@ -63,6 +63,8 @@ class Answer:
         count: the number that the next stored cell gets.
         ready: whether the ipykernel has given a sign of life.
         found: whether the ipykernel was there before this connection.
+        left: what became of the cells of a connection before: `running`, if one still does;
+            `ended`, if the end of one was not seen; empty otherwise.
         data: the slice.
         length: of the answer's text.
     """
@@ -75,6 +77,7 @@ class Answer:
     count: int
     ready: bool
     found: bool
+    left: str
     data: bytes
     length: int
 
@@ -145,6 +148,9 @@ def _checked(head: dict[str, Any], data: bytes, length: int) -> Answer:
     flags = [head.get(name) for name in ("ready", "found")]
     if not all(isinstance(flag, bool) for flag in flags):
         raise EnvelopeError("an answer without its flags")
+    left = head.get("left")
+    if left not in {"", "running", "ended"}:
+        raise EnvelopeError("an answer that does not say what was left")
     numbers = []
     for name in ("ack", "seq", "end", "life", "count"):
         number = head.get(name)
@@ -152,4 +158,5 @@ def _checked(head: dict[str, Any], data: bytes, length: int) -> Answer:
             raise EnvelopeError(f"an answer without a sound {name}")
         numbers.append(number)
     ack, start, end, life, count = numbers
-    return Answer(boot, ack, start, end, life, count, bool(flags[0]), bool(flags[1]), data, length)
+    ready, found = map(bool, flags)
+    return Answer(boot, ack, start, end, life, count, ready, found, left, data, length)

@@ -56,6 +56,9 @@ class Relay:
         self._client = ""
         self._former: list[str] = []
         self._found = False
+        # What became of the cells of the client before, and where in the stream the last one ended.
+        self._left = ""
+        self._ended_at = 0
         self._down = Incoming()
         self._up = Outgoing(folder)
         self._life = 1
@@ -172,6 +175,8 @@ class Relay:
         self._former = [*self._former, self._client][-_KEPT_CLIENTS:]
         self._client = client
         self._found = self._interpreter is not None and not fresh
+        unseen = "ended" if self._up.told < self._ended_at else ""
+        self._left = ("running" if self._executing else unseen) if self._found else ""
         self._down = Incoming()
         self._up.discard()  # its parents are unknown to the new client
         if self._interpreter is None:
@@ -190,6 +195,7 @@ class Relay:
             "count": self._count,
             "ready": self._interpreter is not None and self._interpreter.ready,
             "found": self._found,
+            "left": self._left,
         }
         self._send(waiter.caller, self._up.seal(head, waiter.budget))
 
@@ -302,6 +308,7 @@ class Relay:
         seen.add(msg_type)
         if len(seen) == 2:  # noqa: PLR2004 - the reply and the idle status, which may change places
             del self._executing[parent]
+            self._ended_at = self._up.end
             self._hasten(0.0)
             if self._interpreter is not None:
                 self._interpreter.warm_up()

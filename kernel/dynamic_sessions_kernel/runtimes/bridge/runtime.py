@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RESTARTED = "Python was restarted, so this cell was ended and variables are gone; files are kept."
+_AFTERMATH = {
+    "running": (
+        "A cell from before still runs in it. What that one prints is not shown, other cells wait "
+        "until it ends, and an interrupt ends it."
+    ),
+    "ended": "The cell that ran then has ended; what it printed last was not shown.",
+}
 #: How long a restart may take before it is given up, in seconds.
 _RESTART_LIMIT = 20.0
 _CLEAR_LIMIT = 1.2
@@ -126,6 +133,7 @@ class BridgeRuntime(Runtime):
                 self._link = None
                 raise
             self._mode, self.found, self.taken = "keep", answer.found, False
+            self.aftermath = _AFTERMATH.get(answer.left, "")
             self._life, self._count = answer.life, answer.count
 
     async def execute(self, request: Request, part: Part) -> Content:
