@@ -95,26 +95,25 @@ def _store_whole_cells(kernel: Any) -> None:
 
 def _flush_only_what_is_there(stream: Any) -> None:
     """Spare the flushes that find nothing: a cell makes eight, and each waits for a thread."""
-    write, flush, send = stream.write, stream.flush, stream._flush  # noqa: SLF001 - see below
-    written = False
-
-    def noting_write(string: str) -> Any:
-        nonlocal written
-        count = write(string)
-        written = True  # not before it is there: a flush in between would take the mark alone
-        return count
-
-    def needed_flush() -> None:
-        if written:
-            flush()
+    flush, send = stream.flush, stream._flush  # noqa: SLF001 - what each flush calls, the timer's too
+    sending = False
 
     def noting_send() -> None:
-        nonlocal written
-        written = False
-        send()
+        nonlocal sending
+        sending = True
+        try:
+            send()
+        finally:
+            sending = False
 
-    # The last is what ipykernel itself calls for each flush, its timer's included.
-    stream.write, stream.flush, stream._flush = noting_write, needed_flush, noting_send  # noqa: SLF001
+    def needed_flush() -> None:
+        # In this order: what is no longer in the buffers is being sent, or was. While it is being
+        # sent, a display that did not wait for it would overtake it.
+        if stream._buffers or sending:  # noqa: SLF001
+            flush()
+
+    if hasattr(stream, "_buffers"):  # an ipykernel older than 6.29 has something else
+        stream.flush, stream._flush = needed_flush, noting_send  # noqa: SLF001
 
 
 if __name__ == "__main__":
