@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
@@ -199,18 +199,25 @@ def jupyter_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 
 @pytest.fixture(scope="session")
-def start_notebook(
-    jupyter_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Notebook]:
-    """Start a kernel from the kernelspec; the caller closes the notebook."""
+def new_manager(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], KernelManager]:
+    """Make a manager that starts our kernel from the kernelspec."""
     folder = tmp_path_factory.mktemp("kernels")
     (folder / KERNEL_NAME).symlink_to(ROOT / "kernelspec")
+    specs = KernelSpecManager(kernel_dirs=[str(folder)])
+    return lambda: KernelManager(kernel_name=KERNEL_NAME, kernel_spec_manager=specs)
+
+
+@pytest.fixture(scope="session")
+def start_notebook(
+    jupyter_environment: dict[str, str],
+    new_manager: Callable[[], KernelManager],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Notebook]:
+    """Start a kernel from the kernelspec; the caller closes the notebook."""
+    folder = tmp_path_factory.mktemp("notebooks")
 
     def start(settings: dict[str, str], cwd: Path | None = None, **options: Any) -> Notebook:
-        manager = KernelManager(
-            kernel_name=KERNEL_NAME,
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder)]),
-        )
+        manager = new_manager()
         manager.start_kernel(
             env={**jupyter_environment, **settings},
             cwd=str(cwd or folder),
@@ -223,6 +230,42 @@ def start_notebook(
             raise
 
     return start
+
+
+class Judged:
+    """Runs jupyter_kernel_test's `KernelTests` on our kernel; mixed in before it.
+
+    Attributes:
+        runtime: the runtime that is judged.
+        first_cell: runs before the suite, which allows a cell so many seconds.
+    """
+
+    runtime: ClassVar[str]
+    first_cell: ClassVar[str] = "1"
+    kernel_name = KERNEL_NAME
+    language_name = "python"
+    file_extension = ".py"
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _kernel(
+        cls, local_pool: LocalPool, start_notebook: Callable[..., Notebook]
+    ) -> Iterator[None]:
+        notebook = start_notebook(
+            {**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": cls.runtime}
+        )
+        notebook.run(cls.first_cell, timeout=120)
+        cls.km, cls.kc = notebook.manager, notebook.client
+        yield
+        notebook.close()
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """The fixture starts the kernel."""
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """The fixture ends it."""
 
 
 @pytest.fixture(scope="module")

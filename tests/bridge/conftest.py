@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import uuid
@@ -32,17 +33,24 @@ LIMIT = 60
 
 
 class Interpreter:
-    """The service's interpreter: an IPython that gives the last value of what it runs."""
+    """The service's interpreter: an IPython that gives the last value of what it runs.
 
-    def __init__(self) -> None:
+    Args:
+        python: the Python that has it, and the ipykernel that a relay starts.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self.python = python
         self.folder = tempfile.mkdtemp(prefix="dsk-test-")
         self._lock = threading.Lock()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("interpreter.py")],
+            [self.python, Path(__file__).with_name("interpreter.py")],
             cwd=self.folder,
+            # With this set, ipykernel leaves out what programs print.
+            env={k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -217,3 +225,23 @@ def shared(interpreter: Interpreter) -> Iterator[Notebook]:
     yield notebook
     notebook.close()
     session.end_relay()
+
+
+@pytest.fixture(scope="session")
+def source_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Fetch a release's source, which has the tests that its wheel lacks."""
+
+    def fetch(requirement: str) -> Path:
+        folder = tmp_path_factory.mktemp("source")
+        name, _, _ = requirement.partition("==")
+        command = [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--no-build-isolation", "--no-binary", name, "--dest", str(folder), requirement),
+        ]
+        subprocess.run(command, check=True, timeout=120)
+        (packed,) = folder.glob("*.tar.gz")
+        with tarfile.open(packed) as archive:
+            archive.extractall(folder, filter="data")
+        return folder / packed.name.removesuffix(".tar.gz")
+
+    return fetch

@@ -6,31 +6,25 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_kernel_test import KernelTests
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.conftest import Judged, LocalPool
 
-    from tests.conftest import LocalPool, Notebook
-
-IPYKERNEL = "7.4.0"
+IPYKERNEL = "ipykernel==7.4.0"
 #: Subshells are not offered: a session has one thread of execution.
 EXEMPT = ("test_kernel_info_request", "test_subshell")
 
 
-class TestBridgeRuntime(KernelTests):
+class TestBridgeRuntime(Judged, KernelTests):
     """The protocol's suite with every attribute set."""
 
     # ruff: noqa: RUF012 - the suite reads its samples from the class
 
-    kernel_name = "dynamic-sessions"
-    language_name = "python"
-    file_extension = ".py"
+    runtime = "bridge"
     code_hello_world = "print('hello, world')"
     code_stderr = "import sys; print('test', file=sys.stderr)"
     completion_samples = [
@@ -63,24 +57,6 @@ class TestBridgeRuntime(KernelTests):
     code_inspect_sample = "open"
     code_clear_output = "from IPython.display import clear_output\nclear_output()"
 
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _kernel(cls, local_pool: LocalPool, start_notebook: Callable[..., Notebook]) -> Any:
-        settings = {**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": "bridge"}
-        notebook = start_notebook(settings)
-        notebook.run("1")
-        cls.km, cls.kc = notebook.manager, notebook.client
-        yield
-        notebook.close()
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """The fixture starts the kernel."""
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """The fixture ends it."""
-
 
 del KernelTests
 
@@ -104,20 +80,12 @@ utils.start_new_kernel = start_and_settle
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ipykernel's own tests of its messages, which come with its source alone."""
+def suite(tmp_path_factory: pytest.TempPathFactory, source_of: Callable[[str], Path]) -> Path:
+    """Ipykernel's own tests of its messages."""
     folder = tmp_path_factory.mktemp("ipykernel")
-    fetch = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-        *("--no-build-isolation", "--no-binary", "ipykernel", "--dest", str(folder)),
-        f"ipykernel=={IPYKERNEL}",
-    ]
-    subprocess.run(fetch, check=True, timeout=120)
-    with tarfile.open(folder / f"ipykernel-{IPYKERNEL}.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    source = source_of(IPYKERNEL) / "tests"
     tests = folder / "tests"
     tests.mkdir()
-    source = folder / f"ipykernel-{IPYKERNEL}" / "tests"
     for name in ("__init__.py", "utils.py", "test_message_spec.py"):
         (source / name).rename(tests / name)
     (tests / "conftest.py").write_text(_CONFTEST)

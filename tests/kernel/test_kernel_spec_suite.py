@@ -5,21 +5,16 @@ Not `code_clear_output` and `code_page_something`: an answer of the service carr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
 from jupyter_kernel_test import KernelTests
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.conftest import LocalPool, Notebook
+from tests.conftest import Judged
 
 
-class TestDirectRuntime(KernelTests):
-    kernel_name = "dynamic-sessions"
-    language_name = "python"
-    file_extension = ".py"
+class TestDirectRuntime(Judged, KernelTests):
+    runtime = "direct"
+    # The suite allows 15 s for the first figure, the import included.
+    first_cell = "import matplotlib.pyplot"
+
     code_hello_world = "print('hello, world')"
     code_stderr = "import sys; print('test', file=sys.stderr)"
     completion_samples = (
@@ -53,25 +48,6 @@ class TestDirectRuntime(KernelTests):
     # IPython names the current session 0 in ranges, which the suite does not expect.
     supported_history_operations = ("tail", "search")
     code_inspect_sample = "open"
-
-    @pytest.fixture(autouse=True, scope="class")
-    @classmethod
-    def _kernel(cls, local_pool: LocalPool, start_notebook: Callable[..., Notebook]) -> Any:
-        settings = {**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": "direct"}
-        notebook = start_notebook(settings)
-        # Warm: the suite allows 15 s for the first figure, the import included.
-        notebook.run("import matplotlib.pyplot", timeout=120)
-        cls.km, cls.kc = notebook.manager, notebook.client
-        yield
-        notebook.close()
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """The fixture starts the kernel."""
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """The fixture ends it."""
 
 
 del KernelTests

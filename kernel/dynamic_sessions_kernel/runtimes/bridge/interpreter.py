@@ -116,7 +116,7 @@ class Interpreter:
             "msg_type": msg_type,
             "username": "",
             "session": "relay",
-            "date": datetime.now(timezone.utc).isoformat(),  # noqa: UP017 - Python 3.10
+            "date": datetime.now(timezone.utc).isoformat(),
             "version": "5.3",
         }
         signed = [json.dumps(header).encode(), b"{}", *body[:2]]

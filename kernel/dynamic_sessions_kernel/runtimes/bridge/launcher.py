@@ -4,13 +4,14 @@ Its output queue has no high-water mark, since beyond one ZeroMQ drops messages.
 sent in parts, because commands stand in it, is stored in `In` and the history as typed. And what
 a cell waits for that does nothing for it is left out, since each exchange feels it: the write of
 each input to the history file, a pause, the thread for subshells, which are not offered, and the
-flushes of streams that hold nothing.
+flushes of streams that hold nothing. An interrupt reaches a cell that awaits.
 
 Runs in the session as a program of its own: ipykernel 6 or 7, Python 3.10.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from typing import Any
@@ -33,6 +34,7 @@ def main() -> None:
     _store_whole_cells(app.kernel)
     for stream in (sys.stdout, sys.stderr):
         _flush_only_what_is_there(stream)
+    _wake_at_signals()
     app.start()
 
 
@@ -114,6 +116,18 @@ def _flush_only_what_is_there(stream: Any) -> None:
 
     if hasattr(stream, "_buffers"):  # an ipykernel older than 6.29 has something else
         stream.flush, stream._flush = needed_flush, noting_send  # noqa: SLF001
+
+
+def _wake_at_signals() -> None:
+    """Have the event loop go on at each signal.
+
+    Ipykernel's answer to an interrupt of a cell that awaits is a callback of the loop, which a
+    loop that sleeps learns of when something else wakes it. Any signal with a handler on the loop
+    makes all signals wake it; this one is nobody's, and ignored otherwise too.
+    """
+    from tornado.ioloop import IOLoop
+
+    IOLoop.current().asyncio_loop.add_signal_handler(signal.SIGURG, lambda: None)  # type: ignore[attr-defined]  # of tornado's only class
 
 
 if __name__ == "__main__":
