@@ -170,9 +170,8 @@ class Connection:
 
     async def sessions(self) -> list[SessionInfo]:
         """List the pool's living sessions; allocates none."""
-        await self._find_pool(read_settings(self._traits))
-        assert self.pool is not None  # noqa: S101 - found just now
-        return await start_call(list, self.pool.sessions())
+        pool = await self._find_pool(read_settings(self._traits))
+        return await start_call(list, pool.sessions())
 
     async def restart(self) -> Session:
         """Start Python afresh in the session."""
@@ -191,9 +190,7 @@ class Connection:
         """Delete the session in use; returns it, None where there was none."""
         if self.session is None and self._before is None:
             return None
-        await self._find(read_settings(self._traits))
-        session = self.session
-        assert session is not None  # noqa: S101 - found just now
+        _, session = await self._find(read_settings(self._traits))
         await self._let_go()
         deleted = await start_call(_deleted, session)
         self._forget()
@@ -207,10 +204,9 @@ class Connection:
             None where there was none.
         """
         settings = read_settings(self._traits)
-        await self._find(settings)
-        assert self.pool is not None  # noqa: S101 - found just now
-        own, current = self.pool.session(self._own(settings)), self.session
-        attached = current is not None and current.identifier != own.identifier
+        pool, current = await self._find(settings)
+        own = pool.session(self._own(settings))
+        attached = current.identifier != own.identifier
         await self._let_go()
         deleted = await start_call(_deleted, own)
         self._forget()
@@ -265,25 +261,23 @@ class Connection:
             await self.runtime.connect()
             return self.runtime
         settings = read_settings(self._traits)
-        await self._find(settings)
-        assert self.session is not None  # noqa: S101 - found just now
-        self.runtime = await self._connect(settings, self.session, fresh=self._fresh)
+        _, session = await self._find(settings)
+        self.runtime = await self._connect(settings, session, fresh=self._fresh)
         self._fresh = False
-        self._note.write("running", self.session.identifier)
+        self._note.write("running", session.identifier)
         before, self._before = self._before, None
         if before is not None and before.state == "running":
             self._say(_FOUND if self.runtime.found else _CLEARED)
         self._say_aftermath()
         return self.runtime
 
-    async def _find(self, settings: Settings) -> None:
+    async def _find(self, settings: Settings) -> tuple[SessionPool, Session]:
         """Find the pool and name the session; nothing is allocated yet."""
-        await self._find_pool(settings)
+        pool = await self._find_pool(settings)
         if self.session is not None:
-            return
-        assert self.pool is not None  # noqa: S101 - found just now
-        own = self.pool.session(self._own(settings))
-        session = own if self._before is None else self.pool.session(self._before.identifier)
+            return pool, self.session
+        own = pool.session(self._own(settings))
+        session = own if self._before is None else pool.session(self._before.identifier)
         attached = session.identifier != own.identifier
         self._given = bool(settings.identifier) or attached
         exists = None
@@ -296,23 +290,26 @@ class Connection:
             exists = None if attached else exists
         self._made = not self._given or exists is False
         self.session = session
+        return pool, session
 
     async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
         return await connect_runtime(
             settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
         )
 
-    async def _find_pool(self, settings: Settings) -> None:
+    async def _find_pool(self, settings: Settings) -> SessionPool:
         """Find the pool, and sign in, so that no call to it waits for a person."""
         if self.pool is None:
             self.pool, self._signed_in = await self._new_pool(settings), False
+        pool = self.pool
         if self._signed_in:
-            return
+            return pool
         if settings.credential == "interactive" and not settings.token and not self.embedded:
             self._sign_in.ask_for_browser()
-        await start_call(self.pool.sign_in)
+        await start_call(pool.sign_in)
         self._sign_in.over(True)
         self._signed_in = True
+        return pool
 
     async def _new_pool(self, settings: Settings) -> SessionPool:
         endpoint, token = settings.endpoint, settings.token

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from .endpoint import Endpoint
 
+    _AnyConnection = HTTPConnection
+else:
+    _AnyConnection = object  # it is mixed into connections of both kinds
+
 #: Seconds of idleness after which a connection is not used again.
 MAX_IDLE = 30.0
 #: Connections kept open at once; more work too, and urllib3 warns of each that it then discards.
@@ -39,7 +43,7 @@ USER_AGENT = (
 )
 
 
-class _IdleClock:
+class _Watched(_AnyConnection):
     """Tells how long a connection was idle, over a computer's sleep too.
 
     The monotonic clock stands still in a suspended computer and the wall clock can be set, so the
@@ -48,8 +52,14 @@ class _IdleClock:
 
     _used: tuple[float, float] | None = None
 
-    def _touch(self) -> None:
+    @property
+    def is_connected(self) -> bool:
+        return not self._stale and super().is_connected
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()
         self._used = time.monotonic(), time.time()
+        return response
 
     @property
     def _stale(self) -> bool:
@@ -59,26 +69,12 @@ class _IdleClock:
         return max(time.monotonic() - monotonic, abs(time.time() - wall)) > MAX_IDLE
 
 
-class _Connection(_IdleClock, HTTPConnection):
-    @property
-    def is_connected(self) -> bool:
-        return not self._stale and super().is_connected
-
-    def getresponse(self) -> Any:
-        response = super().getresponse()
-        self._touch()
-        return response
+class _Connection(_Watched, HTTPConnection):
+    pass
 
 
-class _TlsConnection(_IdleClock, HTTPSConnection):
-    @property
-    def is_connected(self) -> bool:
-        return not self._stale and super().is_connected
-
-    def getresponse(self) -> Any:
-        response = super().getresponse()
-        self._touch()
-        return response
+class _TlsConnection(_Watched, HTTPSConnection):
+    pass
 
 
 class _ConnectionPool(HTTPConnectionPool):
