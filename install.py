@@ -361,11 +361,15 @@ def lab() -> int:
 
 
 def test() -> int:
-    """Run the whole test suite and show its coverage."""
-    if shutil.which("bwrap") is None:
-        say("bubblewrap (bwrap) is missing, so its sandbox tests are left out.")
-        say("On Debian and Ubuntu: sudo apt install bubblewrap")
-    return child(["-m", "pytest", "--cov"])
+    """Run the whole test suite, files of it beside each other, and show its coverage."""
+    programs = {"bwrap": "bubblewrap", "chromium": "chromium", "npm": "npm"}
+    missing = [package for program, package in programs.items() if shutil.which(program) is None]
+    if missing:
+        say(f"Tests are left out that need what is missing: {', '.join(missing)}.")
+        say(f"On Debian and Ubuntu: sudo apt install {' '.join(missing)}")
+    # One more than there are processors, since tests wait more than they compute.
+    workers = min((os.cpu_count() or 1) + 1, 4)
+    return child(["-m", "pytest", "--cov", f"--numprocesses={workers}", "--dist=loadfile"])
 
 
 def child(arguments: list[str]) -> int:

@@ -19,19 +19,28 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import nbformat
 import pytest
+from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 #: Below it every name leads to the canary; `.test` is reserved and never a real host.
 CANARY = "canary.test"
 _CALLED = re.compile(r"\b([a-z0-9-]{1,60})\.canary\.test", re.IGNORECASE)
+
+
+def do_without(reason: str) -> NoReturn:
+    """Skip; under CI fail, since a test left out there would pass for one that passed."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @dataclass
@@ -70,7 +79,7 @@ def canary() -> Iterator[Canary]:
 
 @dataclass(frozen=True)
 class Lab:
-    """A JupyterLab with our kernel, once isolated and once trusted."""
+    """A JupyterLab with our kernel, once isolated and once trusted, and with ipykernel itself."""
 
     address: str
     token: str
@@ -97,16 +106,20 @@ def _free_port() -> int:
 
 
 def _write_kernels(folder: Path, environment: dict[str, str]) -> None:
-    for mode in ("isolated", "trusted"):
+    ours = {
+        mode: ("dynamic_sessions_kernel", {**environment, "DYNAMIC_SESSIONS_OUTPUTS": mode})
+        for mode in ("isolated", "trusted")
+    }
+    for name, (module, variables) in {**ours, "ipykernel": ("ipykernel_launcher", {})}.items():
         spec = {
-            "argv": [sys.executable, "-m", "dynamic_sessions_kernel", "-f", "{connection_file}"],
-            "display_name": mode,
+            "argv": [sys.executable, "-m", module, "-f", "{connection_file}"],
+            "display_name": name,
             "language": "python",
             "interrupt_mode": "message",
-            "env": {**environment, "DYNAMIC_SESSIONS_OUTPUTS": mode},
+            "env": variables,
         }
-        (folder / "kernels" / mode).mkdir(parents=True)
-        (folder / "kernels" / mode / "kernel.json").write_text(json.dumps(spec))
+        (folder / "kernels" / name).mkdir(parents=True)
+        (folder / "kernels" / name / "kernel.json").write_text(json.dumps(spec))
 
 
 def _write_settings(folder: Path) -> None:
@@ -189,6 +202,7 @@ class Browser:
             args=[
                 "--no-sandbox",
                 "--disable-gpu",
+                "--disable-dev-shm-usage",  # small in containers
                 "--disable-quic",
                 "--no-first-run",
                 "--disable-component-update",
@@ -231,7 +245,8 @@ def front_end(lab: Lab) -> SimpleNamespace:
     return SimpleNamespace(lab=lab, open=open_notebook, run_all=run_all)
 
 
-@pytest.fixture(scope="session")
+# Of a module, since asyncio works in no other test of the process while playwright is up.
+@pytest.fixture(scope="module")
 def chromium(
     canary: Canary, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Browser]]:
@@ -240,12 +255,11 @@ def chromium(
     No name leads out of this machine: those of the canary lead to it, and all others to the port
     that is given for libraries, on which nothing listens unless a test does.
     """
-    api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
-        pytest.skip("needs Chromium")
+        do_without("needs Chromium; on Debian: apt install chromium")
     folder = tmp_path_factory.mktemp("chromium")
     started: list[Browser] = []
-    with api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
 
         def start(libraries: int = 1) -> Browser:
             log = folder / f"{len(started)}.json"
@@ -255,3 +269,35 @@ def chromium(
         yield start
         for browser in started:
             browser.close()
+
+
+@pytest.fixture(scope="session")
+def npm_packages() -> Path:
+    """The folder of npm's packages, which stays for the next run."""
+    folder = HERE / "node_modules"
+    wanted = json.loads((HERE / "package.json").read_text("utf-8"))["dependencies"]
+    if {name: _version(folder / name) for name in wanted} == wanted:
+        return folder
+    npm = shutil.which("npm")
+    if npm is None:
+        do_without("needs npm; on Debian: apt install npm")
+    options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    # On a terminal of its own npm asks nothing, and its last words tell what went wrong.
+    done = subprocess.run(
+        [npm, "install", *options],
+        cwd=HERE,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        do_without(f"npm could not install what plots load: {done.stderr[-500:]}")
+    return folder
+
+
+def _version(package: Path) -> str | None:
+    try:
+        return json.loads((package / "package.json").read_text("utf-8"))["version"]
+    except OSError:
+        return None

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-playwright = pytest.importorskip("playwright.sync_api")
+from playwright.sync_api import Error as BrowserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,7 +200,7 @@ def touch(frame: Any) -> bool:
     """Touch everything in a frame; False for one that shows the browser's refusal."""
     try:
         frame.locator("body").evaluate(_TOUCH, "body *", timeout=1000)
-    except playwright.Error:
+    except BrowserError:
         return False
     return True
 

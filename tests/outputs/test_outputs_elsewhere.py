@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from nbconvert.exporters import HTMLExporter
 
 from dynamic_sessions_kernel.outputs.gate import Gate
 from dynamic_sessions_kernel.runtimes.base import Message
@@ -60,8 +61,7 @@ def reopened(chromium: Callable[..., Any], front_end: SimpleNamespace) -> Iterat
 
 @pytest.fixture(scope="module")
 def exported(chromium: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    exporters = pytest.importorskip("nbconvert.exporters")
-    html, _ = exporters.HTMLExporter(embed_images=True).from_notebook_node(notebook())
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook())
     file: Path = tmp_path_factory.mktemp("exported") / "notebook.html"
     file.write_text(html, "utf-8")
     page = chromium().page()

@@ -81,8 +81,15 @@ def test_after_a_crash_variables_that_died_meanwhile_are_said_to_be_gone(
     crash(notebook)
     with local_pool.client() as pool:
         session = pool.session(identifier_of(notebook))
-        relay = f"int(open('/proc/{pid}/stat').read().rpartition(')')[2].split()[1])"
-        killed = session.execute(f"import os; os.kill({relay}, 9); os.kill({pid}, 9)")
+        killed = session.execute(
+            "import os, time\n"
+            f"relay = int(open('/proc/{pid}/stat').read().rpartition(')')[2].split()[1])\n"
+            f"os.kill(relay, 9); os.kill({pid}, 9)\n"
+            "def alive(pid):\n"
+            "    try: return open(f'/proc/{pid}/cmdline').read()\n"
+            "    except OSError: return ''\n"
+            f"while alive(relay) or alive({pid}): time.sleep(0.01)"
+        )
         assert killed.succeeded, killed.stderr
     ran = notebook.run("import os; 'x' in globals(), os.listdir()")
     assert ran.result == "(False, ['kept.txt'])"
