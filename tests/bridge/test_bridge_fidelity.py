@@ -69,10 +69,13 @@ def ours(local_pool: LocalPool, start_notebook: Callable[..., Notebook]) -> Iter
 
 
 @pytest.fixture(scope="module")
-def stock(jupyter_environment: dict[str, str], ours: Notebook) -> Iterator[Notebook]:
-    """A notebook on ipykernel."""
+def stock(
+    jupyter_environment: dict[str, str], ours: Notebook, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Notebook]:
+    """A notebook on ipykernel, with a home like the session's: one that holds no packages."""
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env=jupyter_environment, stderr=None)
+    home = {"HOME": str(tmp_path_factory.mktemp("home"))}
+    manager.start_kernel(env={**jupyter_environment, **home}, stderr=None)
     notebook = type(ours)(manager)
     yield notebook
     notebook.close()

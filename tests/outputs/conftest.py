@@ -259,7 +259,11 @@ def chromium(
         do_without("needs Chromium; on Debian: apt install chromium")
     folder = tmp_path_factory.mktemp("chromium")
     started: list[Browser] = []
-    with sync_playwright() as playwright:
+    with contextlib.ExitStack() as stack:
+        try:
+            playwright = stack.enter_context(sync_playwright())
+        except Exception as error:  # noqa: BLE001 - playwright raises no other
+            do_without(f"playwright does not start ({error}); on Debian: apt install libatomic1")
 
         def start(libraries: int = 1) -> Browser:
             log = folder / f"{len(started)}.json"
