@@ -233,6 +233,30 @@ def test_a_call_of_a_connection_that_was_given_up_does_not_end_the_next_one(note
     assert notebook.value() == "5"
 
 
+def test_a_late_call_of_a_connection_that_was_given_up_does_not_take_the_session(notebook):
+    began, end, arrived = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(run):
+        began.set()
+        end.wait(30)
+        result = run()
+        arrived.set()
+        return result
+
+    notebook.session.fault = slow
+    cell = notebook.start("1")
+    assert began.wait(10)
+    notebook.runtime.interrupt()
+    with pytest.raises(AnswerLostError):
+        cell.result(10)
+    notebook.session.fault = lambda run: run()
+    notebook.run("x = 5")
+    end.set()
+    assert arrived.wait(10)
+    notebook.run("x")
+    assert notebook.value() == "5"
+
+
 def test_a_pool_that_is_full_is_told_in_the_end(notebook, monkeypatch):
     monkeypatch.setattr(trouble, "OPENING_FULL", 0.0)
 

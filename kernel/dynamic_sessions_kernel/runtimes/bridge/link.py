@@ -112,6 +112,8 @@ class Link:
         keep_alive: seconds without a message for which the session is kept; 0 for none.
         mode: what to do with an ipykernel that is there already: `keep` it, or start a `fresh` one.
         unreachable: for how many seconds a service that cannot be reached is tried again.
+        instead: clients of connections that were given up: should their calls arrive yet, the
+            relay is to refuse them.
     """
 
     def __init__(
@@ -123,12 +125,14 @@ class Link:
         keep_alive: float,
         mode: Literal["keep", "fresh"] = "keep",
         unreachable: float = math.inf,
+        instead: Sequence[str] = (),
     ) -> None:
         self._execute = execute
         self._folder = relay_folder(identifier)
         self._listener = listener
         self._keep_alive = keep_alive
-        self._client = secrets.token_hex(8)
+        self.client = secrets.token_hex(8)
+        self._instead = [*instead]
         self._hello: str = mode
         self._boot = ""
         # Whether the service's interpreter is known to have loaded what makes an exchange.
@@ -302,9 +306,10 @@ class Link:
 
     def _head(self, hold: float) -> dict[str, Any]:
         return {
-            "client": self._client,
+            "client": self.client,
             "boot": self._boot,
             "hello": self._hello,
+            "instead": self._instead if self._hello else [],
             "seq": self._outgoing.base,
             "skip": self._skip,
             "ack": None if self._incoming is None else self._incoming.position,

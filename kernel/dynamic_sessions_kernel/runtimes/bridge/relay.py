@@ -164,6 +164,7 @@ class Relay:
     def _refusal(self, head: dict[str, Any]) -> str:
         client = head["client"]
         if head["hello"] and client != self._client and client not in self._former:
+            self._former += head.get("instead", [])
             self._change_client(client, fresh=head["hello"] == "fresh")
         if client != self._client:
             return "taken"

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import threading
+from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -84,6 +85,8 @@ class BridgeRuntime(Runtime):
         self._unreachable = unreachable
         self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
         self._link: Link | None = None
+        # Clients whose calls may arrive when nobody waits for them any more; lately given up.
+        self._given_up: deque[str] = deque(maxlen=16)
         self._opening: asyncio.Lock | None = None
         self._pending = Pending()
         self._completing = asyncio.Lock()
@@ -124,6 +127,7 @@ class BridgeRuntime(Runtime):
                 keep_alive=self._keep_alive,
                 mode=self._mode,
                 unreachable=self._unreachable,
+                instead=self._given_up,
             )
             self._link = link
             try:
@@ -131,6 +135,7 @@ class BridgeRuntime(Runtime):
             except BaseException:
                 link.close()
                 self._link = None
+                self._given_up.append(link.client)
                 raise
             self._mode, self.found, self.taken = "keep", answer.found, False
             self.aftermath = _AFTERMATH.get(answer.left, "")
