@@ -264,7 +264,7 @@ def install_kernelspec(name: str, display_name: str | None, endpoint: str | None
     # A folder in the record without a kernel.json is an installation that was interrupted.
     if before is None and folder.exists() and str(folder) not in record["kernelspecs"]:
         raise InstallError(f"{folder} is something else's and was left alone. Give another --name.")
-    if before is not None and before["argv"][1:3] != ["-m", "dynamic_sessions_kernel"]:
+    if before is not None and "dynamic_sessions_kernel" not in before["argv"]:
         raise InstallError(f"{name} is another kernel ({folder}). Give another --name.")
     if before is not None and not is_ours(before):
         say(f"Replacing the kernelspec of another installation ({before['argv'][0]})")
@@ -322,7 +322,7 @@ def read_kernelspec(folder: Path) -> dict[str, Any] | None:
 def is_ours(spec: dict[str, Any]) -> bool:
     """Whether this checkout's installation wrote `spec`."""
     argv: list[str] = spec["argv"]
-    return argv[:3] == [str(PYTHON), "-m", "dynamic_sessions_kernel"]
+    return argv[:1] == [str(PYTHON)] and "dynamic_sessions_kernel" in argv
 
 
 def uninstall() -> None:

@@ -3,7 +3,8 @@
 import sys
 
 # `python -m` puts the working folder, the notebook's, first: a requests.py beside a notebook would
-# take the place of the library. Before anything else is imported.
+# take the place of the library. Before anything else is imported. Our kernelspec says `-P`, so that
+# a dynamic_sessions_kernel.py there does not take this one's, and run on the person's machine.
 if not sys.flags.safe_path:
     del sys.path[0]
 

@@ -236,9 +236,24 @@ def test_an_interrupt_of_an_idle_kernel_does_nothing(direct) -> None:
 
 
 def test_modules_beside_the_notebook_do_not_break_the_kernel(new_notebook, tmp_path) -> None:
-    for name in ("requests", "json", "traitlets"):
+    for name in ("requests", "json", "traitlets", "dynamic_sessions_kernel"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')")
     assert new_notebook(cwd=tmp_path).run("1 + 1").result == "2"
+
+
+def test_nothing_in_the_notebooks_folder_runs_on_this_machine(new_notebook, tmp_path) -> None:
+    ran = tmp_path / "ran"
+    code = f"open({str(ran)!r}, 'a').write(__name__)"
+    configurations = ("dynamic_sessions_kernel", "ipython", "ipython_kernel", "jupyter")
+    modules = ("azure", "jedi", "glob", "sitecustomize", *(f"{c}_config" for c in configurations))
+    for name in modules:
+        (tmp_path / f"{name}.py").write_text(code)
+    notebook = new_notebook(cwd=tmp_path)
+    notebook.run("1")
+    notebook.ask("complete", "%upload ")
+    notebook.ask("is_complete", "1")
+    assert notebook.run("%upload glob.py").status == "ok"
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def test_the_kernelspec_is_the_users_and_has_the_absolute_interpreter(
     assert kernel_json(folder) == {
         "argv": [
             str(installer.PYTHON),
+            "-P",
             "-m",
             "dynamic_sessions_kernel",
             "-f",

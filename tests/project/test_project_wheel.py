@@ -65,5 +65,5 @@ def test_after_a_bare_pip_install_jupyter_lists_the_kernel(wheel: Path, installe
     kernel = json.loads(listed.stdout)["kernelspecs"]["dynamic-sessions"]
     assert Path(kernel["resource_dir"]) == installer.VENV / SHARED.rstrip("/")
     # Bare, since Jupyter then runs it with the interpreter of the environment it is in.
-    assert kernel["spec"]["argv"][:3] == ["python", "-m", "dynamic_sessions_kernel"]
+    assert kernel["spec"]["argv"][:4] == ["python", "-P", "-m", "dynamic_sessions_kernel"]
     assert kernel["spec"]["interrupt_mode"] == "message"
