@@ -199,18 +199,22 @@ def jupyter_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 
 @pytest.fixture(scope="session")
-def new_manager(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], KernelManager]:
-    """Make a manager that starts our kernel from the kernelspec."""
+def new_manager(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., KernelManager]:
+    """Make a manager, of this class or another, that starts our kernel from the kernelspec."""
     folder = tmp_path_factory.mktemp("kernels")
     (folder / KERNEL_NAME).symlink_to(ROOT / "kernelspec")
     specs = KernelSpecManager(kernel_dirs=[str(folder)])
-    return lambda: KernelManager(kernel_name=KERNEL_NAME, kernel_spec_manager=specs)
+
+    def make(manager: type[KernelManager] = KernelManager) -> KernelManager:
+        return manager(kernel_name=KERNEL_NAME, kernel_spec_manager=specs)
+
+    return make
 
 
 @pytest.fixture(scope="session")
 def start_notebook(
     jupyter_environment: dict[str, str],
-    new_manager: Callable[[], KernelManager],
+    new_manager: Callable[..., KernelManager],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Notebook]:
     """Start a kernel from the kernelspec; the caller closes the notebook."""

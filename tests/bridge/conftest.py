@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -225,6 +226,22 @@ def shared(interpreter: Interpreter) -> Iterator[Notebook]:
     yield notebook
     notebook.close()
     session.end_relay()
+
+
+def tidy(value: Any) -> Any:
+    """Name identities, addresses, temporary files and folders alike."""
+    text = json.dumps(value, default=repr, sort_keys=True)
+    text = re.sub(r"ipykernel_\d+/\d+\.py", "cell.py", text)
+    text = re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
+    text = re.sub(r'"engine": "[0-9a-f-]+"|"engine_uuid": "[0-9a-f-]+"', '"engine": "E"', text)
+    names: dict[str, str] = {}
+    return json.loads(
+        re.sub(
+            r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])",
+            lambda m: names.setdefault(m[0], f"id{len(names)}"),
+            text,
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_client.manager import KernelManager
+
+from tests.bridge.conftest import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,18 +109,6 @@ def joined(messages: list[dict[str, Any]]) -> list[Any]:
                 [kind, content, message["metadata"], [bytes(b) for b in message["buffers"]]]
             )
     return result
-
-
-def tidy(value: Any) -> Any:
-    """Name identities, addresses, temporary files and folders alike."""
-    text = json.dumps(value, default=repr, sort_keys=True)
-    text = re.sub(r"ipykernel_\d+/\d+\.py", "cell.py", text)
-    text = re.sub(r"0x[0-9a-f]{6,}", "0xADDRESS", text)
-    text = re.sub(r'"engine": "[0-9a-f-]+"|"engine_uuid": "[0-9a-f-]+"', '"engine": "E"', text)
-    names: dict[str, str] = {}
-    return json.loads(
-        re.sub(r"\b[0-9a-f]{32}\b", lambda m: names.setdefault(m[0], f"id{len(names)}"), text)
-    )
 
 
 ASKING = {
