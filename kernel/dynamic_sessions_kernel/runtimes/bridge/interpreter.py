@@ -49,7 +49,7 @@ class Interpreter:
         self.ready = False
         self.paused = False
         self._warmed = False
-        self._warming: list[list[bytes]] | None = None
+        self._warming = False
         self._key = secrets.token_hex(16)
         # An ipykernel whose relay was killed removes its sockets only as it notices that.
         self._base = str(Path(folder, f"k{life}-{secrets.token_hex(2)}"))
@@ -125,12 +125,12 @@ class Interpreter:
             digest.update(part)
         signature = digest.hexdigest().encode()
         message = [_DELIMITER, signature, *signed, *body[2:]]
-        if not self.ready:
-            self._held.append((channel, message))
-        elif self._warming is not None and msg_type == "complete_request" and channel == "control":
-            self._warming.append(message)
-        else:
+        if self._warming and msg_type == "complete_request":
+            channel = "control"
+        if self.ready:
             self.sockets[channel].send_multipart(message)
+        else:
+            self._held.append((channel, message))
 
     def receive(self, channel: str) -> tuple[dict[str, Any], str, list[bytes]] | None:
         """Take a waiting message: its header, its parent's id, and metadata, content, buffers."""
@@ -143,10 +143,8 @@ class Interpreter:
         if not self.ready and channel == "iopub":
             self._become_ready()
         identity = parent.get("msg_id", "")
-        if identity == _WARM_UP and channel == "shell":
-            for message in self._warming or ():
-                self.sockets["control"].send_multipart(message)
-            self._warming = None
+        if identity == _WARM_UP and channel == "control":
+            self._warming = False
         return header, identity, frames[at + 2 :]
 
     @property
@@ -175,12 +173,13 @@ class Interpreter:
     def warm_up(self) -> None:
         """Have completion load what it needs, which takes it seconds while a cell runs.
 
-        In turn with cells: jedi is not made for two completions at once.
+        Beside the cells, so that the next one does not wait for it; completions follow it on its
+        channel, since jedi is not made for two at once.
         """
         if not self._warmed:
-            self._warmed, self._warming = True, []
             content = json.dumps({"code": "imp", "cursor_pos": 3}).encode()
-            self.send("shell", "complete_request", _WARM_UP, [b"{}", content])
+            self.send("control", "complete_request", _WARM_UP, [b"{}", content])
+            self._warmed = self._warming = True
 
     @staticmethod
     def is_probe(parent: str) -> bool:
