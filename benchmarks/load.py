@@ -226,11 +226,13 @@ def main() -> int:
         process = psutil.Process(pool.pid)
         began = time.monotonic()
         uses = [Use.of(process)]
-        tallies = asyncio.run(run(options))
-        seconds = time.monotonic() - began
-        uses.append(Use.of(process))
-        left = left_behind(process, list(own.values()))
-        pool.wait()
+        try:
+            tallies = asyncio.run(run(options))
+            seconds = time.monotonic() - began
+            uses.append(Use.of(process))
+        finally:
+            left = left_behind(process, list(own.values()))
+            pool.wait()
     return report(tallies, seconds, uses, left)
 
 

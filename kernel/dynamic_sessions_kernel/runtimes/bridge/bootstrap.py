@@ -21,13 +21,13 @@ _RELAY = ("envelope", "stream", "interpreter", "launcher", "relay", "visit")
 ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
 
 _LOAD = """
-import sys, importlib.util as util
-spec = util.spec_from_file_location({module!r}, {folder!r} + "/dsk/visit.py")
-loaded = util.module_from_spec(spec)
+import sys, importlib, importlib.util as util
+spec = util.spec_from_file_location({package!r}, {folder!r} + "/dsk/__init__.py")
 try:
-    spec.loader.exec_module(loaded)
-    sys.modules[{module!r}] = loaded
-except FileNotFoundError:
+    sys.modules[{package!r}] = util.module_from_spec(spec)
+    loaded = importlib.import_module({module!r})
+except ModuleNotFoundError:
+    del sys.modules[{package!r}]
     class loaded:
         visit = lambda *_: {ABSENT!r}
 """
@@ -77,7 +77,7 @@ def exchanging(folder: str, text: str) -> str:
 
 def loading(folder: str, text: str) -> str:
     """Make the code that does so in any interpreter."""
-    load = _LOAD.format(module=_module(), folder=folder, ABSENT=ABSENT)
+    load = _LOAD.format(package=_package(), module=_module(), folder=folder, ABSENT=ABSENT)
     return _LOAD_AND_VISIT.format(module=_module(), load=load, folder=folder, text=text)
 
 
@@ -88,8 +88,13 @@ def starting(folder: str, text: str) -> str:
 
 
 @cache
-def _module() -> str:
+def _package() -> str:
     return f"dynamic_sessions_visit_{_version()}"
+
+
+@cache
+def _module() -> str:
+    return f"{_package()}.visit"
 
 
 @cache

@@ -47,7 +47,7 @@ def seal(head: dict[str, Any], data: bytes = b"") -> str:
     encoded = json.dumps(head, separators=(",", ":")).encode()
     body = _HEAD.pack(len(encoded)) + encoded + data
     packed, flags = body, 0
-    if len(body) > 64:  # noqa: PLR2004 - below that, zlib's own frame costs more than it saves
+    if len(body) > 1024:  # noqa: PLR2004 - below that, it takes longer than it saves
         smaller = zlib.compress(body, 1)
         if len(smaller) < len(body):
             packed, flags = smaller, _COMPRESSED

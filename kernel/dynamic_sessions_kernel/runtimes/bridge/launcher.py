@@ -3,8 +3,9 @@
 Its output queue has no high-water mark, since beyond one ZeroMQ drops messages. A cell that was
 sent in parts, because commands stand in it, is stored in `In` and the history as typed. And what
 a cell waits for that does nothing for it is left out, since each exchange feels it: the write of
-each input to the history file, a pause, the thread for subshells, which are not offered, and the
-flushes of streams that hold nothing. An interrupt reaches a cell that awaits.
+each input to the history file, a pause, the thread for subshells, which are not offered, the
+flushes of streams that hold nothing, and the messages that nobody is waiting for. An interrupt
+reaches a cell that awaits.
 
 Runs in the session as a program of its own: ipykernel 6 or 7, Python 3.10.
 """
@@ -33,7 +34,7 @@ def main() -> None:
     app.kernel._execute_sleep = 0.0  # noqa: SLF001 - a setting of ipykernel's
     _store_whole_cells(app.kernel)
     for stream in (sys.stdout, sys.stderr):
-        _flush_only_what_is_there(stream)
+        flush_only_what_is_there(stream)
     _wake_at_signals()
     app.start()
 
@@ -61,6 +62,14 @@ def _application() -> Any:
 
     class Kernel(kernel):  # type: ignore[misc]  # ipykernel has no types
         _supports_kernel_subshells = False
+
+        # What the kernel on the person's side has published already.
+        def _publish_execute_input(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def _publish_status(self, status: str, *arguments: Any, **options: Any) -> None:
+            if status != "busy":
+                super()._publish_status(status, *arguments, **options)
 
     class App(application):  # type: ignore[misc]  # as above
         kernel_class = Kernel
@@ -95,8 +104,10 @@ def _store_whole_cells(kernel: Any) -> None:
     history.store_inputs = store_inputs
 
 
-def _flush_only_what_is_there(stream: Any) -> None:
+def flush_only_what_is_there(stream: Any) -> None:
     """Spare the flushes that find nothing: a cell makes eight, and each waits for a thread."""
+    if not hasattr(stream, "_buffers"):
+        return  # of an ipykernel older than 6.29, or of none
     flush, send = stream.flush, stream._flush  # noqa: SLF001 - what each flush calls, the timer's too
     sending = False
 
@@ -114,8 +125,7 @@ def _flush_only_what_is_there(stream: Any) -> None:
         if stream._buffers or sending:  # noqa: SLF001
             flush()
 
-    if hasattr(stream, "_buffers"):  # an ipykernel older than 6.29 has something else
-        stream.flush, stream._flush = needed_flush, noting_send  # noqa: SLF001
+    stream.flush, stream._flush = needed_flush, noting_send  # noqa: SLF001
 
 
 def _wake_at_signals() -> None:

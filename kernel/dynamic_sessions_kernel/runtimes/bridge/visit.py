@@ -8,6 +8,9 @@ IPython keeps every input and every value, in memory and in its history file. So
 are kept from it by a wrapper around the one method that stores them, and values are taken out
 again when the execution is over.
 
+It waits for flushes as the ipykernel in the session does (`launcher`), only where there is
+something to send.
+
 This module runs in the session: standard library alone, Python 3.10, inside whatever IPython the
 service has, or none.
 """
@@ -20,6 +23,8 @@ import os
 import socket
 import sys
 from typing import Any
+
+from .launcher import flush_only_what_is_there
 
 #: Stands in the code of every exchange, and so tells its input from others.
 MARK = "dynamic_sessions_visit"
@@ -96,6 +101,8 @@ def forget_on(ip: Any, file: str) -> None:
     if not hasattr(store, MARK):
         forget_input(ip, history)
         history.store_inputs = storing_others(history, store)
+        for stream in (sys.stdout, sys.stderr):
+            flush_only_what_is_there(stream)
     forget_output_later(ip, history, file)
 
 
