@@ -28,10 +28,10 @@ NOTEBOOKS: dict[str, dict[str, Any]] = {
     "Factorials": {},
     "HelloWorld": {},
     "Inline Image": {},
-    "Interrupt": {"timeout": 3, "interrupt_on_timeout": True, "allow_errors": True},
+    # nbclient's 3 s are short for a session's first cell on a busy machine.
+    "Interrupt": {"timeout": 8, "interrupt_on_timeout": True, "allow_errors": True},
     "JupyterWidgets": {},
     "Other Comms": {},
-    "Output": {"allow_errors": True},
     "SVG": {},
     "Skip Exceptions": {"allow_errors": True},
     "Skip Exceptions with Cell Tags": {},
@@ -44,6 +44,8 @@ NOTEBOOKS: dict[str, dict[str, Any]] = {
 LEFT_OUT = {
     "Autokill": "ends its own process: here that is said in the cell, and the kernel lives on",
     "Check History in Memory": "asks whether the kernel took an option of ipykernel's command line",
+    "Output": "hangs now and then, on ipykernel too, probably since nbclient answers its widgets on "
+    "the socket that it waits on; its own tests do not run it",
     "Parallel Execute A": "meets the other in a folder, and two sessions share none",
     "Parallel Execute B": "meets the other in a folder, and two sessions share none",
 }
