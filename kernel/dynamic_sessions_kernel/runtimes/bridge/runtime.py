@@ -180,11 +180,19 @@ class BridgeRuntime(Runtime):
             self._pending.forget(request.id)
 
     async def _outcome(self, future: Future[Content]) -> Content:
-        outcome = asyncio.wrap_future(future)
-        while not (await asyncio.wait({outcome}, timeout=_LOOK))[0]:
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            nonlocal timer
             if self._link is not None:
                 self._link.look()
-        return outcome.result()
+            timer = loop.call_later(_LOOK, look)
+
+        timer = loop.call_later(_LOOK, look)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            timer.cancel()
 
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where there is no session to ask."""
