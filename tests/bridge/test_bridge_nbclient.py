@@ -44,8 +44,7 @@ NOTEBOOKS: dict[str, dict[str, Any]] = {
 LEFT_OUT = {
     "Autokill": "ends its own process: here that is said in the cell, and the kernel lives on",
     "Check History in Memory": "asks whether the kernel took an option of ipykernel's command line",
-    "Output": "hangs now and then, on ipykernel too, probably since nbclient answers its widgets on "
-    "the socket that it waits on; its own tests do not run it",
+    "Output": "hangs now and then, on ipykernel too; nbclient's own tests do not run it",
     "Parallel Execute A": "meets the other in a folder, and two sessions share none",
     "Parallel Execute B": "meets the other in a folder, and two sessions share none",
 }

@@ -6,11 +6,10 @@ import asyncio
 import json
 import logging
 import math
-import threading
 from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
@@ -18,6 +17,7 @@ from dynamic_sessions_kernel.errors import (
     SessionLostError,
 )
 from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
 from .answers import TakenOverError
 from .envelope import EnvelopeError
@@ -45,7 +45,6 @@ _AFTERMATH = {
 #: How long a restart may take before it is given up, in seconds.
 _RESTART_LIMIT = 20.0
 _CLEAR_LIMIT = 1.2
-_DELETE_LIMIT = 1.2
 #: Seconds between looks at whether an exchange hangs, while a cell runs.
 _LOOK = 0.5
 
@@ -181,6 +180,7 @@ class BridgeRuntime(Runtime):
 
     async def _outcome(self, future: Future[Content]) -> Content:
         loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle
 
         def look() -> None:
             nonlocal timer
@@ -258,7 +258,7 @@ class BridgeRuntime(Runtime):
             link.close()
         self._pending.fail(InterpreterRestartedError("The kernel was shut down."))
         if delete:
-            await _within(_DELETE_LIMIT, self._session.delete)
+            await delete_in_time(self._session)
 
     def _post(
         self,
@@ -385,21 +385,3 @@ def _execution(request: Request, part: Part) -> Content:
 
 def _whole(part: Part) -> str | None:
     return part.cell if part.last and part.code != part.cell else None
-
-
-async def _within(seconds: float, call: Any) -> None:
-    """Make a blocking call, and wait for it so long at most; a failure is only logged."""
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            call()
-        except DynamicSessionsError as error:
-            _log.info("the session was not deleted: %s", type(error).__name__)
-        finally:
-            with suppress(InvalidStateError):  # nobody waits any more
-                done.set_result(None)
-
-    threading.Thread(target=run, daemon=True).start()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.wrap_future(done), seconds)
