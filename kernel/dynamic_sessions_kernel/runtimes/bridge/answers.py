@@ -149,7 +149,7 @@ def _checked(head: dict[str, Any], data: bytes, length: int) -> Answer:
     if not all(isinstance(flag, bool) for flag in flags):
         raise EnvelopeError("an answer without its flags")
     left = head.get("left")
-    if left not in {"", "running", "ended"}:
+    if not isinstance(left, str) or left not in {"", "running", "ended"}:
         raise EnvelopeError("an answer that does not say what was left")
     numbers = []
     for name in ("ack", "seq", "end", "life", "count"):
