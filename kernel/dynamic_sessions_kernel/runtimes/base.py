@@ -81,8 +81,8 @@ class Runtime(ABC):
 
     Attributes:
         found: whether the last connection found variables of a kernel before.
-        aftermath: a sentence on a cell of that kernel that still runs, or whose end nobody saw;
-            empty where there is none.
+        aftermath: a sentence on a cell of that kernel that still runs, or whose end was perhaps
+            not seen; empty where there is none.
         taken: whether another kernel is known to use the session now.
     """
 

@@ -64,7 +64,7 @@ class Answer:
         ready: whether the ipykernel has given a sign of life.
         found: whether the ipykernel was there before this connection.
         left: what became of the cells of a connection before: `running`, if one still does;
-            `ended`, if the end of one was not seen; empty otherwise.
+            `ended`, if the end of one was perhaps not seen; empty otherwise.
         data: the slice.
         length: of the answer's text.
     """

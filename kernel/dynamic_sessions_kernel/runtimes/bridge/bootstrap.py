@@ -23,6 +23,7 @@ ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
 _LOAD = """
 import sys, importlib, importlib.util as util
 spec = util.spec_from_file_location({package!r}, {folder!r} + "/dsk/__init__.py")
+importlib.invalidate_caches()  # of a time when the folder was not there
 try:
     sys.modules[{package!r}] = util.module_from_spec(spec)
     loaded = importlib.import_module({module!r})

@@ -176,7 +176,7 @@ class Relay:
         self._former = [*self._former, self._client][-_KEPT_CLIENTS:]
         self._client = client
         self._found = self._interpreter is not None and not fresh
-        unseen = "ended" if self._up.told < self._ended_at else ""
+        unseen = "ended" if self._up.base < self._ended_at else ""
         self._left = ("running" if self._executing else unseen) if self._found else ""
         self._down = Incoming()
         self._up.discard()  # its parents are unknown to the new client

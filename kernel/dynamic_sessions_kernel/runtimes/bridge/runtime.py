@@ -40,7 +40,7 @@ _AFTERMATH = {
         "A cell from before still runs in it. What that one prints is not shown, other cells wait "
         "until it ends, and an interrupt ends it."
     ),
-    "ended": "The cell that ran then has ended; what it printed last was not shown.",
+    "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
 }
 #: How long a restart may take before it is given up, in seconds.
 _RESTART_LIMIT = 20.0

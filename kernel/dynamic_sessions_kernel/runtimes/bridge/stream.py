@@ -50,8 +50,6 @@ class Outgoing:
     def __init__(self, folder: str | None = None, memory: int = 8 << 20) -> None:
         self.base = 0
         self.end = 0
-        #: Up to where it was ever sealed, and so may be known to the other end.
-        self.told = 0
         self._chunks: deque[_Chunk] = deque()
         self._folder = folder
         self._memory = memory
@@ -99,7 +97,6 @@ class Outgoing:
             if len(text) <= budget or size <= certain:
                 break
             size = max(certain, size // 2)
-        self.told = max(self.told, self.base + len(data))
         if size >= certain:
             self._ratio = max(1.0, size * 4 / 3 / len(text) * 0.9)
         return text
