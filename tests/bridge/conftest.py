@@ -16,6 +16,7 @@ import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -184,6 +185,18 @@ class Notebook:
         return str(result.content["data"]["text/plain"])
 
 
+@contextmanager
+def notebook_on(interpreter: Interpreter) -> Iterator[Notebook]:
+    """Open a notebook on a session of its own, and leave nothing of either."""
+    session = Session(interpreter)
+    notebook = Notebook(session)
+    try:
+        yield notebook
+    finally:
+        notebook.close()
+        session.end_relay()
+
+
 @pytest.fixture(scope="session")
 def interpreter() -> Iterator[Interpreter]:
     interpreter = Interpreter()
@@ -221,11 +234,8 @@ def notebook(open_notebook: Callable[..., Notebook]) -> Notebook:
 @pytest.fixture(scope="module")
 def shared(interpreter: Interpreter) -> Iterator[Notebook]:
     """A notebook for tests that leave it as they find it."""
-    session = Session(interpreter)
-    notebook = Notebook(session)
-    yield notebook
-    notebook.close()
-    session.end_relay()
+    with notebook_on(interpreter) as notebook:
+        yield notebook
 
 
 def tidy(value: Any) -> Any:

@@ -19,7 +19,7 @@ import pytest
 
 from dynamic_sessions_kernel.errors import InterpreterRestartedError
 from dynamic_sessions_kernel.runtimes.bridge import bootstrap
-from tests.bridge.conftest import Interpreter, Notebook, Session
+from tests.bridge.conftest import Interpreter, Notebook, notebook_on
 
 SESSIONS = {
     "this": None,
@@ -66,11 +66,8 @@ def service(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Int
 @pytest.fixture(scope="module")
 def notebook(service: Interpreter) -> Iterator[Notebook]:
     """A notebook in that session."""
-    session = Session(service)
-    notebook = Notebook(session)
-    yield notebook
-    notebook.close()
-    session.end_relay()
+    with notebook_on(service) as notebook:
+        yield notebook
 
 
 def test_what_runs_in_the_session_needs_nothing_newer_than_python_3_10():

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamic_sessions_kernel.errors import InterpreterRestartedError
-
-from .conftest import Interpreter, Notebook, Session
+from tests.bridge.conftest import Interpreter, Notebook, notebook_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,12 +69,9 @@ def cramped(memory_group: tuple[Path, Path], tmp_path: Path) -> Iterator[Noteboo
     )
     start.chmod(0o700)
     interpreter = Interpreter(str(start))
-    session = Session(interpreter)
-    notebook = Notebook(session)
-    yield notebook
-    notebook.close()
+    with notebook_on(interpreter) as notebook:
+        yield notebook
     interpreter.close()
-    session.end_relay()
 
 
 def test_a_cell_that_takes_all_memory_is_told_so_and_the_next_one_runs(cramped):

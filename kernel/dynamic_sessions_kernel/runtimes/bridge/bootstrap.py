@@ -88,12 +88,10 @@ def starting(folder: str, text: str) -> str:
     return _STARTING.format(source=_START, folder=folder, packed=_packed(), visit=visit)
 
 
-@cache
 def _package() -> str:
     return f"dynamic_sessions_visit_{_version()}"
 
 
-@cache
 def _module() -> str:
     return f"{_package()}.visit"
 
