@@ -1,9 +1,9 @@
 """Sanitising: what it costs to pass 1 MB of static HTML, beside the cell that makes it.
 
-Cells in a session of an embedded pool show 1 MB of HTML each: a data frame, which is recognised
-at a glance; a styled one and bare paragraphs, which are parsed and written anew. They are timed at
-a front end, from the request to *idle*, with outputs trusted and isolated. The gate alone is timed
-on the same HTML, in this process.
+Cells in a session of an embedded pool show 1 MB of HTML each: what pandas and IPython write, what a
+person writes in a loop, and a text that is there already, which is all cost and no work. They are
+timed at a front end, from the request to *idle*, with outputs trusted and isolated, on loopback and
+with 50 ms of latency. The gate alone is timed on the same HTML, in this process.
 
     python benchmarks/sanitising.py
 """
@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
@@ -25,19 +26,34 @@ from jupyter_client.manager import KernelManager
 from dynamic_sessions_kernel.outputs.gate import Gate
 from dynamic_sessions_kernel.runtimes.base import Message
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 KERNELSPEC = Path(__file__).resolve().parents[1] / "kernelspec"
 ROUNDS = 7
 FIRST = """
+import html
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, Code
 pd.DataFrame([1]).style.background_gradient()
+numbers = {name: range(6500) for name in "abcdef"}
+source = open(pd.core.frame.__file__).read()[:330_000]
 """
 CELLS = {
-    "a data frame": """HTML(pd.DataFrame({name: range(6500) for name in "abcdef"}).to_html())""",
+    "a data frame": "HTML(pd.DataFrame(numbers).to_html())",
+    "with classes": "HTML(pd.DataFrame(numbers).to_html(classes='table', border=0))",
     "a styled one": """
 pd.DataFrame({name: range(1400) for name in "abcdef"}).style.background_gradient()
 """,
-    "paragraphs": """HTML("<p style='color: red'>Some <b>bold</b> text.</p>\\n" * 21_000)""",
+    "code": "Code(source, language='python')",
+    "a report": """
+HTML("".join(
+    f'<h3>Order {number}</h3><p class="order">{html.escape(repr(divmod(number, 7)))} of '
+    f'<b>{number * 1.19:.2f}</b> was paid on {pd.Timestamp(number, unit="h"):%d %B %Y}.</p>'
+    for number in range(8500)
+))
+""",
+    "a text": """HTML("<p style='color: red'>Some <b>bold</b> text.</p>\\n" * 21_000)""",
 }
 
 
@@ -83,33 +99,36 @@ def gate_seconds(html: str) -> float:
     return min(times)
 
 
+@contextmanager
+def pool(*options: str) -> Iterator[dict[str, str]]:
+    """Run an embedded pool; give the environment of a kernel that uses it."""
+    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        try:
+            yield {
+                "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": told["endpoint"],
+                "DYNAMIC_SESSIONS_TOKEN": told["token"],
+            }
+        finally:
+            process.terminate()
+
+
 def main() -> None:
     """Measure and print."""
-    pool = subprocess.Popen(
-        [sys.executable, "-m", "dynamic_sessions_kernel.localpool"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert pool.stdout is not None
-    told = json.loads(pool.stdout.readline())
-    environment = {
-        "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": told["endpoint"],
-        "DYNAMIC_SESSIONS_TOKEN": told["token"],
-    }
-    try:
-        with tempfile.TemporaryDirectory() as folder:
+    for where, options in (("loopback", ()), ("50 ms of latency", ("--latency", "0.05"))):
+        with tempfile.TemporaryDirectory() as folder, pool(*options) as environment:
             (Path(folder) / "dynamic-sessions").symlink_to(KERNELSPEC)
             trusted = in_mode("trusted", environment, folder)
             isolated = in_mode("isolated", environment, folder)
-    finally:
-        pool.terminate()
-        pool.wait(30)
-    for name, (free, html), (kept, _) in zip(CELLS, trusted, isolated, strict=True):
-        gate = gate_seconds(html)
-        print(
-            f"{name:13} {len(html) / 1e6:.2f} MB; cell {free * 1000:3.0f} ms trusted, "
-            f"{kept * 1000:3.0f} ms isolated; the gate {gate * 1000:3.0f} ms, {gate / free:.1%}"
-        )
+        print(f"{where}:")
+        for name, (free, html), (kept, _) in zip(CELLS, trusted, isolated, strict=True):
+            gate = gate_seconds(html)
+            print(
+                f"  {name:12} {len(html) / 1e6:.2f} MB; cell {free * 1000:3.0f} ms trusted, "
+                f"{kept * 1000:3.0f} ms isolated; the gate {gate * 1000:4.1f} ms, {gate / free:.1%}"
+            )
 
 
 if __name__ == "__main__":

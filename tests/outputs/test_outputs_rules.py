@@ -19,7 +19,6 @@ from dynamic_sessions_kernel.outputs import (
     html,
     markdown,
     svg,
-    tables,
     tex,
     viewers,
 )
@@ -131,28 +130,6 @@ def test_html_keeps_links_and_loses_what_they_could_run() -> None:
     assert "/api" not in kept
     assert "b.example" not in kept
     assert '<b id="dynses-main">m</b>' in kept
-
-
-@pytest.mark.parametrize(
-    ("source", "plain"),
-    [
-        ('<table border="1" class="dataframe"><tbody><tr><td>1</td></tr></tbody></table>', True),
-        ("<div><table><tr><td>1</td></tr></table><p>1 row</p></div>", True),
-        ("<table><tbody><tr><td onclick=x>1</td></tr></tbody></table>", False),
-        ("<table><tbody><tr><td><script>1</script></td></tr></tbody></table>", False),
-        ("</div><table></table><div>", False),
-        ("<table></table><table></table>", False),
-        ("<table><tr><td><img src=x></td></tr></table>", False),
-        ("<b>x</b>", False),
-    ],
-)
-def test_a_plain_table_is_one_whole_table_and_nothing_else(source: str, plain: bool) -> None:
-    assert tables.plain(source) is plain
-
-
-def test_a_plain_table_shows_as_the_sanitiser_would_leave_it() -> None:
-    source = '<table border="1" class="dataframe"><tbody><tr><td>&lt;1</td></tr></tbody></table>'
-    assert html.sanitised(source) == html.sanitised(f"<i></i>{source}").removeprefix("<i></i>")
 
 
 def test_the_frames_hold_the_output_and_fall_back_to_its_static_part() -> None:

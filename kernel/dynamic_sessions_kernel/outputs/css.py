@@ -61,6 +61,15 @@ _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _NO_NEGATIVE = ("margin", "text-indent", "letter-spacing", "word-spacing")
 _LOCAL_URL = re.compile(r"#[\w.:-]{1,200}")
 
+# A styled table's sheet has a rule for the ids of all cells of one look. Where nothing is quoted or
+# nested no parser is needed to tell where rules and selectors end.
+_NEEDS_PARSER = re.compile(r"""[@"'\\]|/\*|<!|\{[^{}]*(?:\{|\Z)""")
+_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
+_IDS = re.compile(r"\s*#[A-Za-z_][\w-]*(?:,\s*#[A-Za-z_][\w-]*)*\s*", re.ASCII)
+
+#: Longer attributes are left out: what was judged is remembered, and would fill the memory.
+MAX_ATTRIBUTE = 4_000
+
 #: Larger sheets go into a frame, where the browser's own parser reads them.
 MAX_SHEET = 400_000
 _MAX_NESTING = 8
@@ -133,20 +142,28 @@ def _unbreakable(css: str) -> str:
     return css.replace("<", "\\3c ")
 
 
-@lru_cache(maxsize=4096)
 def style_attribute(source: str) -> str:
     """Return a `style` attribute with only what colours and arranges the output itself."""
-    return _declarations(source, drawing=False)
+    return _style(source, drawing=False) if len(source) <= MAX_ATTRIBUTE else ""
+
+
+def drawing_style(source: str) -> str:
+    """As `style_attribute`, for an element of an SVG drawing."""
+    return _style(source, drawing=True) if len(source) <= MAX_ATTRIBUTE else ""
 
 
 @lru_cache(maxsize=4096)
-def drawing_style(source: str) -> str:
-    """As `style_attribute`, for an element of an SVG drawing."""
-    return _declarations(source, drawing=True)
+def _style(source: str, *, drawing: bool) -> str:
+    return _declarations(source, drawing=drawing)
 
 
 def class_attribute(value: str) -> str:
     """Return a `class` attribute whose names are the output's own."""
+    return _classes(value) if len(value) <= MAX_ATTRIBUTE else ""
+
+
+@lru_cache(maxsize=4096)
+def _classes(value: str) -> str:
     return " ".join(name if name in KEPT_CLASSES else PREFIX + name for name in value.split()[:50])
 
 
@@ -160,6 +177,20 @@ def sheet(source: str, within: str, *, drawing: bool = False) -> str:
 
     Rules that cannot be kept so are left out, and every at-rule but `@media`.
     """
+    if drawing or _NEEDS_PARSER.search(source):
+        return _parsed(source, within, drawing=drawing)
+    rules = (_rule(selectors, body, within) for selectors, body in _RULE.findall(source))
+    return "\n".join(rule for rule in rules if rule)
+
+
+def _rule(selectors: str, body: str, within: str) -> str:
+    if _IDS.fullmatch(selectors) is None:
+        return _parsed(f"{selectors}{{{body}}}", within, drawing=False)
+    kept = style_attribute(body)
+    return f"{selectors.strip().replace('#', f'.{within} #{PREFIX}')}{{{kept}}}" if kept else ""
+
+
+def _parsed(source: str, within: str, *, drawing: bool) -> str:
     rules = tinycss2.parse_stylesheet(source, skip_comments=True, skip_whitespace=True)
     return _unbreakable("\n".join(_rules(rules, within, drawing=drawing)))
 

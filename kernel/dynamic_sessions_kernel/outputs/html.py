@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 import nh3
 
-from dynamic_sessions_kernel.outputs import css, frame, images, tables, tex
+from dynamic_sessions_kernel.outputs import cleaner, css, frame, glance, tex
 
 _ACTIVE_NAMES = (
     "script iframe frame frameset object embed applet form input button select textarea link meta"
@@ -27,42 +26,6 @@ _REMOTE_FRAME = re.compile(
     r"<iframe\b[^>]*?\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1[^>]*>\s*(?:</iframe\s*>)?",
     re.IGNORECASE,
 )
-
-_TAGS = (nh3.ALLOWED_TAGS - {"area", "map", "wbr"}) | {
-    "audio",
-    "big",
-    "font",
-    "label",
-    "meter",
-    "progress",
-    "source",
-    "video",
-}
-_GENERIC = {"align", "aria-label", "class", "dir", "id", "lang", "role", "style", "title", "valign"}
-_CELL = {"abbr", "bgcolor", "colspan", "headers", "height", "nowrap", "rowspan", "scope", "width"}
-_ATTRIBUTES = {
-    "*": _GENERIC,
-    "a": {"href"},
-    "audio": {"controls", "loop", "src"},
-    "col": {"span", "width"},
-    "colgroup": {"span", "width"},
-    "details": {"open"},
-    "font": {"color", "face", "size"},
-    "img": {"alt", "height", "src", "width"},
-    "li": {"value"},
-    "meter": {"high", "low", "max", "min", "optimum", "value"},
-    "ol": {"reversed", "start", "type"},
-    "progress": {"max", "value"},
-    "source": {"src", "type"},
-    "table": {"bgcolor", "border", "cellpadding", "cellspacing", "frame", "rules", "width"},
-    "td": _CELL,
-    "th": _CELL,
-    "time": {"datetime"},
-    "tr": {"bgcolor", "height"},
-    "video": {"controls", "height", "loop", "muted", "src", "width"},
-}
-_MEDIA = re.compile(r"data:(?:audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=\s]+")
-_PICTURE = re.compile(r"data:(image/(?:png|jpe?g|gif|webp));base64,(.*)", re.DOTALL | re.IGNORECASE)
 
 #: Above this an output is neither parsed nor framed.
 MAX_HTML = 64 * 1024 * 1024
@@ -90,11 +53,12 @@ def shown(source: str, *, plain: str = "") -> Shown:
         source: the output as it came.
         plain: its `text/plain`, shown instead where frames are dropped and nothing static is left.
     """
-    if tables.plain(source):
-        return Shown(tex.harmless(source), False, False)
+    sheets, unstyled = _apart(source)
+    fits = sum(map(len, sheets)) <= css.MAX_SHEET
+    if fits and (body := glance.rewritten(unstyled)) is not None:
+        return Shown(_styled(source, sheets, body), False, False)
     source = _REMOTE_FRAME.sub(_as_link, source)
-    sheets = _STYLE.findall(source)
-    if _acts(source) or sum(map(len, sheets)) > css.MAX_SHEET:
+    if not fits or _acts(source):
         return Shown(framed(source, plain=plain), True, False)
     remote = "<img" in source.lower() and _loads_remotely(source)
     return Shown(sanitised(source), False, remote)
@@ -115,9 +79,19 @@ def framed(source: str, *, plain: str) -> str:
 
 def sanitised(source: str) -> str:
     """Return `source` without anything that runs, loads, or reaches beyond its own place."""
-    sheets = _STYLE.findall(source)
-    unstyled = _STYLE.sub("", source) if sheets else source
-    body = tex.harmless(unstyled if tables.plain(unstyled) else _CLEANER.clean(unstyled))
+    sheets, unstyled = _apart(source)
+    return _styled(source, sheets, cleaner.clean(unstyled))
+
+
+def _apart(source: str) -> tuple[list[str], str]:
+    """Return the style sheets in HTML, and the rest of it."""
+    pieces = _STYLE.split(source)
+    return pieces[1::2], "".join(pieces[::2])
+
+
+def _styled(source: str, sheets: list[str], body: str) -> str:
+    """Put the sheets of an output back before its sanitised body."""
+    body = tex.harmless(body)
     if not sheets:
         return body
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.
@@ -147,49 +121,3 @@ def _as_link(match: re.Match[str]) -> str:
 
 def _loads_remotely(source: str) -> bool:
     return re.search(r"<img\b[^>]*\ssrc\s*=\s*[\"']?(?!data:)", source, re.IGNORECASE) is not None
-
-
-@lru_cache(maxsize=4096)
-def _class(value: str) -> str:
-    return css.class_attribute(value)
-
-
-def _attribute(tag: str, name: str, value: str) -> str | None:
-    if name == "class":
-        return _class(value)
-    if name == "style":
-        return css.style_attribute(value) or None
-    if name == "src":
-        return _source(tag, value)
-    if name == "href" and value.lower().startswith("data:"):
-        return None
-    return value
-
-
-def _source(tag: str, value: str) -> str | None:
-    if tag != "img":
-        return value if _MEDIA.fullmatch(value) else None
-    match = _PICTURE.fullmatch(value.strip())
-    if match is None:
-        return None
-    mime = match[1].lower().replace("/jpg", "/jpeg")
-    data = images.checked(mime, match[2])
-    return f"data:{mime};base64,{data}" if data else None
-
-
-def _relative(address: str) -> str | None:
-    # A link within the output still finds its place; any other would name this server's pages.
-    return f"#{css.PREFIX}{address[1:]}" if address.startswith("#") else None
-
-
-_CLEANER = nh3.Cleaner(
-    tags=_TAGS,
-    clean_content_tags={"script", "style", "title", "noscript", "template"},
-    attributes=_ATTRIBUTES,
-    attribute_filter=_attribute,
-    url_schemes={"http", "https", "mailto", "data"},
-    url_relative=_relative,
-    set_tag_attribute_values={"a": {"target": "_blank"}},
-    link_rel="noopener noreferrer",
-    id_prefix=css.PREFIX,
-)
