@@ -24,6 +24,15 @@ def wait_until(condition, *, seconds: float = 10) -> bool:
     return condition()
 
 
+def begun(notebook, pool, code: str) -> str:
+    """Send a cell and wait until its code runs, which that it was announced does not say."""
+    cell = notebook.send(f"open('began', 'w').close()\n{code}")
+    with pool.client() as client:
+        session = client.session(identifier_of(notebook))
+        assert wait_until(lambda: "began" in [file.name for file in session.list_files()])
+    return cell
+
+
 def test_no_session_exists_before_the_first_cell(new_notebook, local_pool) -> None:
     notebook = new_notebook()
     assert notebook.ask("complete", "pri")["matches"] == []
@@ -164,11 +173,8 @@ def test_an_interrupt_lets_go_of_the_cell_at_once_and_says_what_goes_on(
 ) -> None:
     notebook = new_notebook()
     notebook.run("import time, os")
-    cell = notebook.send("open('began', 'w').close(); time.sleep(5)")
+    cell = begun(notebook, local_pool, "time.sleep(5)")
     queued = notebook.send("never = True")
-    with local_pool.client() as pool:
-        session = pool.session(identifier_of(notebook))
-        assert wait_until(lambda: "began" in [file.name for file in session.list_files()])
     started = time.monotonic()
     notebook.interrupt()
     ran = notebook.wait(cell)
@@ -183,8 +189,11 @@ def test_after_an_interrupt_the_next_cell_waits_for_the_code_and_its_output_come
 ) -> None:
     notebook = new_notebook()
     notebook.run("import time, os")
-    cell = notebook.send("while not os.path.exists('go'): time.sleep(0.05)\nprint('at last'); 7")
-    notebook.until(cell, "execute_input")
+    cell = begun(
+        notebook,
+        local_pool,
+        "while not os.path.exists('go'): time.sleep(0.05)\nprint('at last'); 7",
+    )
     notebook.interrupt()
     notebook.wait(cell)
     following = notebook.send("print('after')")
@@ -200,8 +209,7 @@ def test_an_interrupt_while_a_cell_waits_for_another_runs_nothing_of_it(
 ) -> None:
     notebook = new_notebook()
     notebook.run("import time, os")
-    cell = notebook.send("while not os.path.exists('go'): time.sleep(0.05)")
-    notebook.until(cell, "execute_input")
+    cell = begun(notebook, local_pool, "while not os.path.exists('go'): time.sleep(0.05)")
     notebook.interrupt()
     notebook.wait(cell)
     following = notebook.send("ran = True")
@@ -218,8 +226,9 @@ def test_an_interpreter_that_dies_after_an_interrupt_is_told_by_the_next_cell(
 ) -> None:
     notebook = new_notebook()
     notebook.run("import time, os; x = 1")
-    cell = notebook.send("while not os.path.exists('go'): time.sleep(0.05)\nos._exit(3)")
-    notebook.until(cell, "execute_input")
+    cell = begun(
+        notebook, local_pool, "while not os.path.exists('go'): time.sleep(0.05)\nos._exit(3)"
+    )
     notebook.interrupt()
     notebook.wait(cell)
     following = notebook.send("ran = True")
