@@ -69,11 +69,10 @@ _NAMED = re.compile(
     re.ASCII | re.MULTILINE,
 )
 _OTHER = re.compile(r"<([a-z]+[1-6]?)\s")
+#: What a parser must have read before it takes a part of a table for one.
 _AROUND = {
-    "td": "<table><tr>",
-    "th": "<table><tr>",
-    "tr": "<table>",
-    **dict.fromkeys(("caption", "tbody", "tfoot", "thead"), "<table>"),
+    **dict.fromkeys(("td", "th"), "<table><tr>"),
+    **dict.fromkeys(("caption", "tbody", "tfoot", "thead", "tr"), "<table>"),
 }
 #: Tags with other attributes are cleaned one by one, which is slow if they are many.
 _MAX_OTHERS = 300
