@@ -6,6 +6,7 @@ and attributes so long that it drops nothing.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import nh3
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamic_sessions_kernel.outputs import cleaner, css, glance, html
+from dynamic_sessions_kernel.outputs import cleaner, glance, html, sheets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,8 @@ _OUTSIDE = (
     "<style>b{}</style>",
     "\0",
 )
+
+FIRST_LINE = re.compile("<pre>\n+")
 
 openings = st.builds("<{}{}>".format, st.sampled_from(_ELEMENTS), st.sampled_from(_ATTRIBUTES))
 closings = st.builds("</{}>".format, st.sampled_from(_ELEMENTS))
@@ -110,7 +113,10 @@ def tree(source: str) -> str:
 def test_what_a_glance_lets_through_means_what_the_cleaner_leaves(source: str) -> None:
     kept = glance.rewritten(source)
     if kept is not None:
-        assert tree(kept) == tree(cleaner.clean(source))
+        # Reading what was written twice, the parser loses a line's end where preformatted text begins.
+        assert FIRST_LINE.sub("<pre>", tree(kept)) == FIRST_LINE.sub(
+            "<pre>", tree(cleaner.clean(source))
+        )
 
 
 @settings(max_examples=1000)
@@ -198,7 +204,8 @@ def test_whatever_else_takes_the_long_way(source: str) -> None:
         ),
         ('<table class="dataframe x"></table>', '<table class="dataframe dynses-x"></table>'),
         ('<p style="position: fixed; color: red">x</p>', '<p style="color:red">x</p>'),
-        ('<p onclick="x" data-y="z">x</p>', "<p>x</p>"),
+        ('<p data-y="z">x</p>', "<p>x</p>"),
+        ('<p onclick="x">x</p>', ""),
         (
             '<a href="https://a.example">x</a>',
             '<a href="https://a.example" target="_blank" rel="noopener noreferrer">x</a>',
@@ -255,7 +262,7 @@ def test_the_rules_of_a_styled_table_are_those_that_a_css_parser_finds() -> None
 }
 #T_1_row0_col0:hover, td.x { color: red } #T_1 { position: fixed }
 """
-    quick = css.sheet(sheet, "own")
-    parsed = css.sheet(f"{sheet}/**/", "own")
+    quick = sheets.sheet(sheet, "own")
+    parsed = sheets.sheet(f"{sheet}/**/", "own")
     assert quick.replace(", .own", ",.own") == parsed
     assert "fixed" not in quick

@@ -14,10 +14,10 @@ import pytest
 from dynamic_sessions_kernel.outputs import (
     bokeh,
     cdn,
-    css,
     frame,
     html,
     markdown,
+    sheets,
     svg,
     tex,
     viewers,
@@ -48,19 +48,19 @@ def inner(markup: str) -> str:
     ],
 )
 def test_a_style_sheet_stays_with_its_output(rule: str) -> None:
-    kept = css.sheet(rule, "own")
+    kept = sheets.sheet(rule, "own")
     assert kept in {"", ".own b{color:red}"}
 
 
 def test_names_in_a_style_sheet_are_the_outputs_own() -> None:
-    kept = css.sheet("#a .b, td:not(.c){color:red} body{color:blue}", "own")
+    kept = sheets.sheet("#a .b, td:not(.c){color:red} body{color:blue}", "own")
     assert kept == (
         ".own #dynses-a .dynses-b,.own td:not(.dynses-c){color:red}\n.own body{color:blue}"
     )
 
 
 def test_a_style_sheet_cannot_end_its_element() -> None:
-    assert "<" not in css.sheet("b{content:'</style><script>'}", "own")
+    assert "<" not in sheets.sheet("b{content:'</style><script>'}", "own")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import nh3
 
-from dynamic_sessions_kernel.outputs import css, images
+from dynamic_sessions_kernel.outputs import css, effort, images, names
 
 _TAGS = (nh3.ALLOWED_TAGS - {"area", "map", "wbr"}) | {
     "audio",
@@ -45,18 +45,47 @@ _ATTRIBUTES = {
 _MEDIA = re.compile(r"data:(?:audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=\s]+")
 _PICTURE = re.compile(r"data:(image/(?:png|jpe?g|gif|webp));base64,(.*)", re.DOTALL | re.IGNORECASE)
 
+_HANDLER = re.compile(r"[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
+_HANDLER_IN_TAG = re.compile(r"<[^<>]*[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
+
 
 def clean(source: str) -> str:
     """Return HTML with the listed elements and attributes alone, every name in it the output's own.
 
     Style elements are dropped with all other content that is no text.
+
+    Raises:
+        TooMuchError: it would take too long, or too much memory.
     """
+    effort.check(source)
     return _CLEANER.clean(source)
 
 
+def handles(source: str) -> bool:
+    """Whether a tag of it handles an event."""
+    # The first search is much the faster, and nearly always enough.
+    return bool(_HANDLER.search(source) and _HANDLER_IN_TAG.search(source))
+
+
 def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Return an attribute's value as it may be, None to leave it out; never raises.
+
+    The parser keeps an attribute as it came where its filter fails.
+    """
+    try:
+        kept = _judged(tag, name, value)
+    except Exception:  # noqa: BLE001 - whatever was wrong with it
+        return None
+    return kept if kept is None or _encodes(kept) else None
+
+
+def _encodes(text: str) -> bool:
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
+
+
+def _judged(tag: str, name: str, value: str) -> str | None:
     if name == "class":
-        return css.class_attribute(value)
+        return names.class_attribute(value)
     if name == "style":
         return css.style_attribute(value) or None
     if name == "src":
@@ -79,7 +108,7 @@ def _source(tag: str, value: str) -> str | None:
 
 def _relative(address: str) -> str | None:
     # A link within the output still finds its place; any other would name this server's pages.
-    return f"#{css.PREFIX}{address[1:]}" if address.startswith("#") else None
+    return f"#{names.PREFIX}{address[1:]}" if address.startswith("#") else None
 
 
 _CLEANER = nh3.Cleaner(
@@ -91,5 +120,5 @@ _CLEANER = nh3.Cleaner(
     url_relative=_relative,
     set_tag_attribute_values={"a": {"target": "_blank"}},
     link_rel="noopener noreferrer",
-    id_prefix=css.PREFIX,
+    id_prefix=names.PREFIX,
 )

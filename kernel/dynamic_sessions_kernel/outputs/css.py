@@ -1,29 +1,25 @@
-"""Style sheets and style attributes of static outputs, kept to the output that brought them.
+"""What a style may declare, in an attribute or a sheet: what colours and arranges its own output.
 
-A style sheet in an output styles the whole page, can lay a false dialog over it, and can call out
-with `url()`. So each selector is put under a class of the output's own, names get a prefix that no
-class or id of the page has, and of the declarations only those stay that colour and arrange.
+Style that comes from a session could lay a false dialog over the page, or call out with `url()`. So
+declarations are read by a parser and written anew: of the properties that are listed, from tokens
+each of which needs no escape, with a space between any two. Nothing is carried over as text, since
+what a comment or an escape held apart or together would mean something else on the way out.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tinycss2
 
+from dynamic_sessions_kernel.outputs.names import PREFIX
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from tinycss2.ast import Node
-
-#: Before every class and id that comes from a session: no page's own rule or script looks for it.
-PREFIX = "dynses-"
-
-#: Classes that front ends style for their own tables and that do nothing else.
-KEPT_CLASSES = frozenset({"dataframe"})
 
 _FAMILIES = (
     "background-color background-image background-size background-repeat background-position"
@@ -59,202 +55,158 @@ _FUNCTION_NAMES = (
 )
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _NO_NEGATIVE = ("margin", "text-indent", "letter-spacing", "word-spacing")
-_LOCAL_URL = re.compile(r"#[\w.:-]{1,200}")
 
-# A styled table's sheet has a rule for the ids of all cells of one look. Where nothing is quoted or
-# nested no parser is needed to tell where rules and selectors end.
-_NEEDS_PARSER = re.compile(r"""[@"'\\]|/\*|<!|\{[^{}]*(?:\{|\Z)""")
-_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
-_IDS = re.compile(r"\s*#[A-Za-z_][\w-]*(?:,\s*#[A-Za-z_][\w-]*)*\s*", re.ASCII)
-
-#: Longer attributes are left out: what was judged is remembered, and would fill the memory.
+#: Longer `style` attributes are left out.
 MAX_ATTRIBUTE = 4_000
-
-#: Larger sheets go into a frame, where the browser's own parser reads them.
-MAX_SHEET = 400_000
+# What was judged is remembered, for tables say the same in each cell; only what takes little room.
+_MAX_REMEMBERED = 400
 _MAX_NESTING = 8
+_MAX_STRING = 1_000
+
+_PROPERTY = re.compile(r"[a-z-]{1,40}")
+_IDENTIFIER = re.compile(r"-{0,2}[^\W\d][\w-]{0,80}")
+_NUMBER = re.compile(r"[-+]?[0-9.]{1,24}(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
+_UNIT = re.compile(r"[A-Za-z]{1,8}")
+_COLOUR = re.compile(r"[0-9a-fA-F]{3,8}")
+_REFERENCE = re.compile(r"#[\w.:-]{1,200}", re.ASCII)
+_IN_A_STRING = re.compile(r"[^\w .,:;!?()%#/+*=-]")
 
 
-def _harmless_value(tokens: Sequence[Node], *, drawing: bool, depth: int = 0) -> bool:
-    if depth > _MAX_NESTING:
-        return False
-    for token in tokens:
-        kind = token.type
-        if kind == "function":
-            if token.lower_name not in _FUNCTIONS or not _harmless_value(
-                token.arguments, drawing=drawing, depth=depth + 1
-            ):
-                return False
-        elif kind == "() block":
-            if not _harmless_value(token.content, drawing=drawing, depth=depth + 1):
-                return False
-        elif kind == "url":
-            if not drawing or _LOCAL_URL.fullmatch(token.value) is None:
-                return False
-        elif kind in {"error", "at-keyword", "{} block", "[] block", "unicode-range"}:
-            return False
-    return True
-
-
-def _negative(tokens: Iterable[Node]) -> bool:
-    return any(
-        token.type == "function" or (hasattr(token, "value") and _below_zero(token.value))
-        for token in tokens
-    )
-
-
-def _below_zero(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value < 0
-
-
-def _declared(node: Node, *, drawing: bool) -> str | None:
-    """Return a declaration as text if it is one that an output may make."""
-    if node.type != "declaration":
-        return None
-    name = node.lower_name
-    if name in _REFUSED or name in (_PAGE_ONLY if drawing else _DRAWING_ONLY):
-        return None
-    if name not in _PROPERTIES and name != "border" and not name.startswith(_GROUPS):
-        return None
-    if name.startswith(_NO_NEGATIVE) and _negative(node.value):
-        return None
-    if not _harmless_value(node.value, drawing=drawing):
-        return None
-    return f"{name}:{_local(node.value).strip()}{' !important' if node.important else ''}"
-
-
-def _local(tokens: Sequence[Node]) -> str:
-    """Write a value, its references to ids of the same drawing prefixed like the ids themselves."""
-    return "".join(
-        f"url(#{PREFIX}{token.value[1:]})" if token.type == "url" else token.serialize()
-        for token in tokens
-    )
-
-
-def _declarations(source: str | Sequence[Node], *, drawing: bool) -> str:
-    nodes = tinycss2.parse_blocks_contents(source, skip_comments=True, skip_whitespace=True)
-    kept = (_declared(node, drawing=drawing) for node in nodes)
-    return _unbreakable(";".join(text for text in kept if text))
-
-
-def _unbreakable(css: str) -> str:
-    # `<` could end a style element; the escape means the same within strings and names.
-    return css.replace("<", "\\3c ")
+class RefusedError(ValueError):
+    """Something that an output may not have, or that cannot be written without an escape."""
 
 
 def style_attribute(source: str) -> str:
     """Return a `style` attribute with only what colours and arranges the output itself."""
-    return _style(source, drawing=False) if len(source) <= MAX_ATTRIBUTE else ""
+    return "" if len(source) > MAX_ATTRIBUTE else declarations(source)
 
 
 def drawing_style(source: str) -> str:
     """As `style_attribute`, for an element of an SVG drawing."""
-    return _style(source, drawing=True) if len(source) <= MAX_ATTRIBUTE else ""
+    return "" if len(source) > MAX_ATTRIBUTE else declarations(source, drawing=True)
+
+
+def declarations(source: str, *, drawing: bool = False) -> str:
+    """Return the text of a rule's or an attribute's declarations with only the harmless ones."""
+    if len(source) <= _MAX_REMEMBERED:
+        return _remembered(source, drawing=drawing)
+    return declared(parsed(tinycss2.parse_blocks_contents, source), drawing=drawing)
 
 
 @lru_cache(maxsize=4096)
-def _style(source: str, *, drawing: bool) -> str:
-    return _declarations(source, drawing=drawing)
+def _remembered(source: str, *, drawing: bool) -> str:
+    return declared(parsed(tinycss2.parse_blocks_contents, source), drawing=drawing)
 
 
-def class_attribute(value: str) -> str:
-    """Return a `class` attribute whose names are the output's own."""
-    return _classes(value) if len(value) <= MAX_ATTRIBUTE else ""
+def parsed(parse: Callable[[str], list[Node]], source: str) -> list[Node]:
+    """Parse CSS; what the parser cannot bear, such as a number of 5000 digits, is nothing."""
+    try:
+        return parse(source)
+    except (ValueError, RecursionError):
+        return []
 
 
-@lru_cache(maxsize=4096)
-def _classes(value: str) -> str:
-    return " ".join(name if name in KEPT_CLASSES else PREFIX + name for name in value.split()[:50])
-
-
-def scope(source: str) -> str:
-    """Return the class that stands for one output; equal outputs may share it."""
-    return PREFIX + blake2b(source.encode("utf-8", "replace"), digest_size=6).hexdigest()
-
-
-def sheet(source: str, within: str, *, drawing: bool = False) -> str:
-    """Return a style sheet that reaches nothing outside the element of class `within`.
-
-    Rules that cannot be kept so are left out, and every at-rule but `@media`.
-    """
-    if drawing or _NEEDS_PARSER.search(source):
-        return _parsed(source, within, drawing=drawing)
-    rules = (_rule(selectors, body, within) for selectors, body in _RULE.findall(source))
-    return "\n".join(rule for rule in rules if rule)
-
-
-def _rule(selectors: str, body: str, within: str) -> str:
-    if _IDS.fullmatch(selectors) is None:
-        return _parsed(f"{selectors}{{{body}}}", within, drawing=False)
-    kept = style_attribute(body)
-    return f"{selectors.strip().replace('#', f'.{within} #{PREFIX}')}{{{kept}}}" if kept else ""
-
-
-def _parsed(source: str, within: str, *, drawing: bool) -> str:
-    rules = tinycss2.parse_stylesheet(source, skip_comments=True, skip_whitespace=True)
-    return _unbreakable("\n".join(_rules(rules, within, drawing=drawing)))
-
-
-def _rules(nodes: Iterable[Node], within: str, *, drawing: bool, depth: int = 0) -> list[str]:
+def declared(nodes: Iterable[Node], *, drawing: bool) -> str:
+    """Return the text of the declarations among some nodes that an output may make."""
     written = []
     for node in nodes:
-        if node.type == "qualified-rule":
-            selectors = _selectors(node.prelude, within)
-            body = _declarations(node.content, drawing=drawing)
-            if selectors and body:
-                written.append(f"{selectors}{{{body}}}")
-        elif node.type == "at-rule" and node.lower_at_keyword == "media" and node.content:
-            if depth > 1 or not _harmless_value(node.prelude, drawing=False):
+        if node.type == "declaration":
+            try:
+                written.append(_declaration(node, drawing=drawing))
+            except (RefusedError, RecursionError):
                 continue
-            inner = tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True)
-            body = "\n".join(_rules(inner, within, drawing=drawing, depth=depth + 1))
-            written.append(f"@media {tinycss2.serialize(node.prelude).strip()}{{{body}}}")
-    return written
+    return ";".join(written)
 
 
-def _selectors(prelude: Sequence[Node], within: str) -> str:
-    parts: list[list[Node]] = [[]]
-    for token in prelude:
-        if token.type == "literal" and token.value == ",":
-            parts.append([])
+def _declaration(node: Node, *, drawing: bool) -> str:
+    name = str(node.lower_name)
+    if name in _REFUSED or name in (_PAGE_ONLY if drawing else _DRAWING_ONLY):
+        raise RefusedError(name)
+    if name not in _PROPERTIES and name != "border" and not name.startswith(_GROUPS):
+        raise RefusedError(name)
+    if _PROPERTY.fullmatch(name) is None:
+        raise RefusedError(name)
+    if name.startswith(_NO_NEGATIVE) and any(map(_perhaps_negative, node.value)):
+        raise RefusedError(name)
+    value = _value(node.value, drawing=drawing)
+    if not value:
+        raise RefusedError(name)
+    return f"{name}:{value}{' !important' if node.important else ''}"
+
+
+def _perhaps_negative(token: Node) -> bool:
+    value = getattr(token, "value", None)
+    return token.type == "function" or (isinstance(value, (int, float)) and value < 0)
+
+
+def _value(tokens: Iterable[Node], *, drawing: bool, depth: int = 0) -> str:
+    """Write a value, or the arguments of a function in it."""
+    pieces: list[str] = []
+    for token in tokens:
+        if token.type in {"whitespace", "comment"}:
+            continue
+        piece = _piece(token, drawing=drawing, depth=depth)
+        if piece == "," and pieces:
+            pieces[-1] += piece
         else:
-            parts[-1].append(token)
-    scoped = (_selector(part) for part in parts)
-    return ",".join(f".{within} {text}" for text in scoped if text)
+            pieces.append(piece)
+    return " ".join(pieces)
 
 
-def _selector(tokens: Sequence[Node]) -> str | None:
-    """Return one selector with its names prefixed, None if it could reach outside its scope."""
-    while tokens and tokens[0].type == "whitespace":
-        tokens = tokens[1:]
-    # A leading combinator would select the scope's siblings.
-    if not tokens or (tokens[0].type == "literal" and tokens[0].value in "+~>|&"):
-        return None
-    written = []
-    after_dot = False
-    for token in tokens:
-        if token.type in {"error", "{} block", "url", "at-keyword"}:
-            return None
-        if token.type == "literal" and token.value == "&":
-            return None
-        written.append(_named(token, after_dot=after_dot))
-        after_dot = token.type == "literal" and token.value == "."
-    return "".join(written).strip()
+def _piece(token: Node, *, drawing: bool, depth: int) -> str:
+    if depth > _MAX_NESTING:
+        raise RefusedError("nested too deep")
+    kind = token.type
+    if kind == "function" and token.lower_name in _FUNCTIONS:
+        return f"{token.lower_name}({_value(token.arguments, drawing=drawing, depth=depth + 1)})"
+    if kind == "() block" and depth:
+        return f"({_value(token.content, drawing=drawing, depth=depth + 1)})"
+    if kind == "literal" and token.value in (",/+-*" if depth else ",/"):
+        return str(token.value)
+    if kind == "url" and drawing and _REFERENCE.fullmatch(token.value):
+        # References to parts of the same drawing, prefixed like the ids themselves.
+        return f"url(#{PREFIX}{token.value[1:]})"
+    if kind in {"ident", "number", "percentage", "dimension", "hash", "string"}:
+        return word(token)
+    raise RefusedError(kind)
 
 
-def _named(token: Node, *, after_dot: bool) -> str:
-    if token.type == "hash":
-        return f"#{PREFIX}{token.serialize()[1:]}"
-    if token.type == "ident" and after_dot and token.value not in KEPT_CLASSES:
-        return PREFIX + str(token.serialize())
-    if token.type == "function":
-        return f"{token.serialize().split('(', 1)[0]}({_argument(token.arguments)})"
-    return str(token.serialize())
+def word(token: Node) -> str:
+    """Return the text of a token that is a word, a number or a string.
+
+    Raises:
+        RefusedError: it would need an escape.
+    """
+    kind = token.type
+    if kind == "string":
+        return _string(token.value)
+    if kind == "ident":
+        return matching(_IDENTIFIER, token.value)
+    if kind == "hash":
+        return f"#{matching(_COLOUR, token.value)}"
+    number = matching(_NUMBER, token.representation)
+    if kind == "dimension":
+        return number + matching(_UNIT, token.unit)
+    return f"{number}%" if kind == "percentage" else number
 
 
-def _argument(tokens: Sequence[Node]) -> str:
-    written, after_dot = [], False
-    for token in tokens:
-        written.append(_named(token, after_dot=after_dot))
-        after_dot = token.type == "literal" and token.value == "."
-    return "".join(written)
+def matching(pattern: re.Pattern[str], text: str) -> str:
+    """Return text that matches a pattern whole.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    if pattern.fullmatch(text) is None:
+        raise RefusedError(text[:40])
+    return text
+
+
+def _string(value: str) -> str:
+    if len(value) > _MAX_STRING:
+        raise RefusedError("a long string")
+    return '"' + _IN_A_STRING.sub(_escaped, value) + '"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    # A numbered escape ends with its space, and means that one character and nothing else.
+    return f"\\{ord(found[0]):x} "

@@ -19,7 +19,7 @@ import re
 
 from dynamic_sessions_kernel.outputs import cdn
 
-#: The class of our frames; no class from a session lacks the prefix of `css.PREFIX`.
+#: The class of our frames; no class from a session lacks the prefix of `names.PREFIX`.
 FRAME_CLASS = "dynamic-sessions-output"
 
 _INITIAL_HEIGHT = 150

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.outputs import cleaner, css
+from dynamic_sessions_kernel.outputs import cleaner, css, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,8 @@ _WHOLE = [
     for held in ("", *holds)
 ]
 _JOINED = [tuple(step.split()) for step in _SIDE_BY_SIDE + _CAPTIONED]
-_MAX_ROUNDS = 100
+#: How many times the length of the word may be read; where all nests, each round about halves it.
+_MAX_WORK = 8
 
 _TAG = re.compile(r"(<[^<>\n]*>)")
 # A link never stays as it is: it is to open a page of its own.
@@ -62,7 +63,7 @@ _BARE = {
     **{f"</{name}>": _CLOSING[name] for name in _NAMES},
     **{f"<{name}{end}>": kind for name, kind in _VOID.items() for end in ("", "/", " /")},
 }
-_KEPT = "|".join(css.KEPT_CLASSES)
+_KEPT = "|".join(names.KEPT_CLASSES)
 _NAMED = re.compile(
     rf'^(<({"|".join(_NAMES[1:])})(?: id="[\w-]+")?'
     rf'(?: class="(?![^"]*\b(?:{_KEPT})\b)[\w-]+(?: [\w-]+){{0,49}}")? ?>)$',
@@ -139,11 +140,11 @@ def _known(tags: Mapping[str, object]) -> _Known | None:
 
 def _prefixed(tags: str) -> str:
     """Return tags that have ids and classes alone with these made the output's own."""
-    mine = f" {css.PREFIX}"
+    mine = f" {names.PREFIX}"
     return (
         tags.replace(" ", mine)
-        .replace(f'{mine}id="', f' id="{css.PREFIX}')
-        .replace(f'{mine}class="', f' class="{css.PREFIX}')
+        .replace(f'{mine}id="', f' id="{names.PREFIX}')
+        .replace(f'{mine}class="', f' class="{names.PREFIX}')
         .replace(f"{mine}>", ">")
     )
 
@@ -152,12 +153,12 @@ def _prefixed(tags: str) -> str:
 def _cleaned(tag: str) -> tuple[str, str]:
     """Return the name of an opening tag and the tag as the cleaner writes it, "" if it does not."""
     match = _OTHER.match(tag)
-    if match is None or match[1] not in _OPENING:
+    if match is None or match[1] not in _OPENING or cleaner.handles(tag):
         return "", ""
     name = match[1]
     cleaned = cleaner.clean(_AROUND.get(name, "") + tag)
-    kept = re.search(rf"<{name}(?: [^<>]*)?>(?=</{name}>)", cleaned)
-    return name, kept[0] if kept else ""
+    kept = re.match(rf"(?:<table>(?:<tbody>)?(?:<tr>)?)?(<{name}(?: [^<>]*)?>)</{name}>", cleaned)
+    return name, kept[1] if kept else ""
 
 
 def _nests(word: str) -> bool:
@@ -167,10 +168,11 @@ def _nests(word: str) -> bool:
     """
     present = set(word)
     steps = [(shape, kind) for shape, kind in _WHOLE if shape[0] in present] + _JOINED
-    for _ in range(_MAX_ROUNDS):
+    work = _MAX_WORK * len(word)
+    before = ""
+    while word != before and work >= 0:
         before = word
+        work -= len(word)
         for shape, kind in steps:
             word = word.replace(shape, kind)
-        if word == before:
-            break
     return word in {"", "i", "f"}

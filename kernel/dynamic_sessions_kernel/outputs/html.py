@@ -11,21 +11,20 @@ from dataclasses import dataclass
 
 import nh3
 
-from dynamic_sessions_kernel.outputs import cleaner, css, frame, glance, tex
+from dynamic_sessions_kernel.outputs import cleaner, effort, frame, glance, names, sheets, tex
 
 _ACTIVE_NAMES = (
     "script iframe frame frameset object embed applet form input button select textarea link meta"
     " base svg math canvas dialog template noscript portal fencedframe"
 )
 _ACTIVE_TAGS = frozenset(_ACTIVE_NAMES.split())
+# No pattern looks for the end of a tag beyond the next `<`: of megabytes of tags that never end,
+# each would else be read to the end of all.
 _TAG = re.compile(r"<([A-Za-z][\w:-]*)")
-_HANDLER = re.compile(r"[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
-_HANDLER_IN_TAG = re.compile(r"<[^<>]*[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-_REMOTE_FRAME = re.compile(
-    r"<iframe\b[^>]*?\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1[^>]*>\s*(?:</iframe\s*>)?",
-    re.IGNORECASE,
-)
+_STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=\s*[\"']?(?!data:)", re.IGNORECASE)
 
 #: Above this an output is neither parsed nor framed.
 MAX_HTML = 64 * 1024 * 1024
@@ -53,23 +52,22 @@ def shown(source: str, *, plain: str = "") -> Shown:
         source: the output as it came.
         plain: its `text/plain`, shown instead where frames are dropped and nothing static is left.
     """
-    sheets, unstyled = _apart(source)
-    fits = sum(map(len, sheets)) <= css.MAX_SHEET
+    sheet, unstyled = _apart(source)
+    fits = len(sheet) <= sheets.MAX_SHEET
     if fits and (body := glance.rewritten(unstyled)) is not None:
-        return Shown(_styled(source, sheets, body), False, False)
-    source = _REMOTE_FRAME.sub(_as_link, source)
-    if not fits or _acts(source):
-        return Shown(framed(source, plain=plain), True, False)
-    remote = "<img" in source.lower() and _loads_remotely(source)
-    return Shown(sanitised(source), False, remote)
+        return Shown(_styled(source, sheet, body), False, False)
+    source = _FRAME.sub(_as_link, source)
+    if fits and not _acts(source):
+        try:
+            return Shown(sanitised(source), False, _REMOTE_IMAGE.search(source) is not None)
+        except effort.TooMuchError:
+            pass  # the browser has limits of its own, and a frame keeps the harm
+    return Shown(framed(source, plain=plain), True, False)
 
 
 def _acts(source: str) -> bool:
     names = {name.lower() for name in set(_TAG.findall(source))}
-    if names & _ACTIVE_TAGS:
-        return True
-    # The first search is much the faster, and nearly always enough.
-    return bool(_HANDLER.search(source) and _HANDLER_IN_TAG.search(source))
+    return not names.isdisjoint(_ACTIVE_TAGS) or cleaner.handles(source)
 
 
 def framed(source: str, *, plain: str) -> str:
@@ -78,33 +76,39 @@ def framed(source: str, *, plain: str) -> str:
 
 
 def sanitised(source: str) -> str:
-    """Return `source` without anything that runs, loads, or reaches beyond its own place."""
-    sheets, unstyled = _apart(source)
-    return _styled(source, sheets, cleaner.clean(unstyled))
+    """Return `source` without anything that runs, loads, or reaches beyond its own place.
+
+    Raises:
+        TooMuchError: to parse it would take too long, or too much memory.
+    """
+    sheet, unstyled = _apart(source)
+    return _styled(source, sheet, cleaner.clean(unstyled))
 
 
-def _apart(source: str) -> tuple[list[str], str]:
-    """Return the style sheets in HTML, and the rest of it."""
+def _apart(source: str) -> tuple[str, str]:
+    """Return the style sheets in HTML as one, and the rest of it."""
     pieces = _STYLE.split(source)
-    return pieces[1::2], "".join(pieces[::2])
+    return "\n".join(pieces[1::2]), "".join(pieces[::2])
 
 
-def _styled(source: str, sheets: list[str], body: str) -> str:
-    """Put the sheets of an output back before its sanitised body."""
+def _styled(source: str, sheet: str, body: str) -> str:
+    """Put the sheet of an output back before its sanitised body."""
     body = tex.harmless(body)
-    if not sheets:
+    if not sheet:
         return body
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.
-    scope = css.scope(source)
-    sheet = css.sheet("\n".join(sheets), scope)
+    scope = names.scope(source)
     return (
-        f'<div class="{scope}"><style>{sheet}</style>'
-        f'<div class="{css.PREFIX}output_html">{body}</div></div>'
+        f'<div class="{scope}"><style>{sheets.sheet(sheet, scope)}</style>'
+        f'<div class="{names.PREFIX}output_html">{body}</div></div>'
     )
 
 
 def _instead(source: str, plain: str) -> str:
-    static = sanitised(source) if len(source) <= css.MAX_SHEET else ""
+    try:
+        static = sanitised(source) if len(source) <= sheets.MAX_SHEET else ""
+    except effort.TooMuchError:
+        static = ""
     if not _text_of(static).strip():
         static = f"<pre>{nh3.clean_text(plain)}</pre>" if plain else ""
     return f"{static}<p><em>The interactive part of this output shows after a run.</em></p>"
@@ -114,10 +118,9 @@ def _text_of(html: str) -> str:
     return html if "<img" in html else nh3.clean(html, tags=set())
 
 
-def _as_link(match: re.Match[str]) -> str:
-    address = nh3.clean_text(match[2]).replace("&#47;", "/")
+def _as_link(frame: re.Match[str]) -> str:
+    found = _ADDRESS.search(frame[1])
+    if found is None:
+        return frame[0]
+    address = nh3.clean_text(found[2]).replace("&#47;", "/")
     return f'<p><a href="{address}">{address}</a> (a page of another site, not loaded here)</p>'
-
-
-def _loads_remotely(source: str) -> bool:
-    return re.search(r"<img\b[^>]*\ssrc\s*=\s*[\"']?(?!data:)", source, re.IGNORECASE) is not None

@@ -11,7 +11,7 @@ import re
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from dynamic_sessions_kernel.outputs import css, images
+from dynamic_sessions_kernel.outputs import css, images, names, sheets
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -75,7 +75,7 @@ class _Writer:
         self._scope = ""
 
     def write(self, source: str) -> str:
-        self._scope = css.scope(source)
+        self._scope = names.scope(source)
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -120,7 +120,7 @@ class _Writer:
         kept = ""
         if root:
             kept = f' xmlns="{_SVG}" xmlns:xlink="{_XLINK}"'
-        classes = css.class_attribute(attributes.get("class", ""))
+        classes = names.class_attribute(attributes.get("class", ""))
         if root:
             classes = f"{self._scope} {classes}".strip()
         if classes:
@@ -144,12 +144,12 @@ class _Writer:
 
     def _plain_attribute(self, name: str, value: str) -> tuple[str, str] | None:
         if name == "id":
-            return "id", css.PREFIX + value
+            return "id", names.PREFIX + value
         if name == "style":
             return "style", css.drawing_style(value)
         if name not in _ATTRIBUTES or _FORBIDDEN_IN_VALUES.search(_URL.sub("", value)):
             return None
-        return name, _URL.sub(rf"url(#{css.PREFIX}\2)", value)
+        return name, _URL.sub(rf"url(#{names.PREFIX}\2)", value)
 
     def _text(self, text: str) -> None:
         if self._skipping:
@@ -167,7 +167,7 @@ class _Writer:
             return
         local = self._open.pop()
         if local == "style":
-            sheet = css.sheet("".join(self._style or ()), self._scope, drawing=True)
+            sheet = sheets.sheet("".join(self._style or ()), self._scope, drawing=True)
             self._style = None
             self._out.append(f"<style>{escape(sheet)}</style>")
         elif local:
@@ -177,7 +177,7 @@ class _Writer:
 def _target(element: str, value: str) -> str | None:
     inside = _REFERENCE.fullmatch(value.strip())
     if inside:
-        return f"#{css.PREFIX}{inside[1]}"
+        return f"#{names.PREFIX}{inside[1]}"
     picture = _INLINE_IMAGE.fullmatch(value.strip())
     if picture and element == "image":
         data = images.checked(picture[1], picture[2])
