@@ -113,7 +113,7 @@ def tree(source: str) -> str:
 def test_what_a_glance_lets_through_means_what_the_cleaner_leaves(source: str) -> None:
     kept = glance.rewritten(source)
     if kept is not None:
-        # Reading what was written twice, the parser loses a line's end where preformatted text begins.
+        # What is read twice loses an empty line at the beginning of preformatted text.
         assert FIRST_LINE.sub("<pre>", tree(kept)) == FIRST_LINE.sub(
             "<pre>", tree(cleaner.clean(source))
         )

@@ -26,9 +26,6 @@ _FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNOREC
 _ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=\s*[\"']?(?!data:)", re.IGNORECASE)
 
-#: Above this an output is neither parsed nor framed.
-MAX_HTML = 64 * 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -66,8 +63,8 @@ def shown(source: str, *, plain: str = "") -> Shown:
 
 
 def _acts(source: str) -> bool:
-    names = {name.lower() for name in set(_TAG.findall(source))}
-    return not names.isdisjoint(_ACTIVE_TAGS) or cleaner.handles(source)
+    tags = {tag.lower() for tag in set(_TAG.findall(source))}
+    return not tags.isdisjoint(_ACTIVE_TAGS) or cleaner.handles(source)
 
 
 def framed(source: str, *, plain: str) -> str:
