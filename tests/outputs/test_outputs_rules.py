@@ -72,6 +72,9 @@ def test_a_style_sheet_cannot_end_its_element() -> None:
         "<svg xmlns='http://www.w3.org/2000/svg'><animate/></svg>",
         "<!DOCTYPE svg [<!ENTITY a 'b'>]><svg xmlns='http://www.w3.org/2000/svg'>&a;</svg>",
         "<html xmlns='http://www.w3.org/1999/xhtml'/>",
+        "<!DOCTYPE svg [<!ATTLIST path d CDATA 'x'>]><svg xmlns='http://www.w3.org/2000/svg'/>",
+        f"<svg xmlns='http://www.w3.org/2000/svg' xmlns:q='{'u' * 1000}'/>",
+        f"<svg xmlns='http://www.w3.org/2000/svg'><style>{'b{}' * 200_000}</style></svg>",
         "<svg",
         "",
         "<svg xmlns='http://www.w3.org/2000/svg'>" + "<g>" * 500 + "</g>" * 500 + "</svg>",
@@ -80,6 +83,17 @@ def test_a_style_sheet_cannot_end_its_element() -> None:
 def test_what_does_more_than_draw_is_no_drawing(source: str) -> None:
     with pytest.raises(svg.NotADrawingError):
         svg.drawing(source)
+
+
+def test_a_drawing_stays_in_its_place() -> None:
+    kept = svg.drawing(
+        '<svg xmlns="http://www.w3.org/2000/svg" transform="scale(9)" style="filter:none;fill:red">'
+        '<g transform="scale(2)" style="transform:none"/></svg>'
+    )
+    root, group = re.findall("<(?:svg|g)[^>]*>", kept)
+    assert "transform" not in root
+    assert "filter" not in root
+    assert group == '<g transform="scale(2)" style="transform:none">'
 
 
 def test_a_drawing_loads_nothing_and_keeps_its_own_references() -> None:
@@ -109,6 +123,9 @@ def test_a_drawing_loads_nothing_and_keeps_its_own_references() -> None:
         ("[x](&#106;avascript:1)", "[x]\u200b(&#106;avascript:1)"),
         ("[x]: javascript:1", "[x]\u200b: javascript:1"),
         ("```mermaid\nx\n```", "```\u200bmermaid\nx\n```"),
+        ("~~~\u00a0Mermaid\nx\n~~~", "~~~\u00a0\u200bMermaid\nx\n~~~"),
+        ("a\r\r[x]: javascript:1", "a\n\n[x]\u200b: javascript:1"),
+        (f"[{'x' * 2000}]: javascript:1", f"[{'x' * 2000}]\u200b: javascript:1"),
     ],
 )
 def test_markdown_loads_and_runs_nothing(source: str, kept: str | None) -> None:
@@ -118,6 +135,23 @@ def test_markdown_loads_and_runs_nothing(source: str, kept: str | None) -> None:
 def test_formulas_keep_what_only_draws() -> None:
     assert tex.harmless(r"$\frac{1}{2} \hrefx$") == r"$\frac{1}{2} \hrefx$"
     assert r"\href" not in tex.harmless(r"$\href{javascript:1}{x} \style{a}{b}$")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        r"\&#104;ref{x}",
+        "&#92;href{x}",
+        "&#92href{x}",
+        "&bsol;&#x68;re&#102;{x}",
+        "&#x5C;mmlToken{mi}[href='x']",
+        r"\bbox[position:fixed]{x}",
+        r"\fcolorbox{red;position:fixed}{b}{x}",
+    ],
+)
+def test_a_formulas_command_is_broken_however_it_is_spelt(command: str) -> None:
+    for kept in (tex.harmless(f"${command}$"), html.shown(f"<p>${command}$</p>").html):
+        assert "\u200c" in kept
 
 
 def test_html_keeps_links_and_loses_what_they_could_run() -> None:
@@ -188,6 +222,13 @@ def test_vega_data_is_plain_if_it_names_nothing_to_load(spec: Any, plain: bool) 
         ({"data": [], "layout": {"images": [{"source": "/api"}]}}, False),
         ({"data": [{"geojson": "/api"}]}, False),
         ({"data": [{"geojson": {"type": "FeatureCollection", "features": []}}]}, True),
+        ({"data": [], "layout": {"map": {"layers": [True, {"source": "/api"}]}}}, False),
+        ({"data": [{"type": "scattergeo"}]}, False),
+        ({"data": [{"type": "of the future"}]}, False),
+        ({"data": [{"type": ["bar"]}]}, False),
+        ({"data": [], "layout": {"updatemenus": [{"args": ["type", "choropleth"]}]}}, False),
+        ({"data": {"type": "bar"}}, False),
+        ({"data": [{"type": "bar", "y": [1, 2], "text": [1, "x"]}]}, True),
         ({"data": [{"text": ['<span style="background:url(x)">']}]}, False),
         ({"data": [], "config": {"topojsonURL": "x"}}, False),
         ({"data": [], "config": {"plotlyServerURL": "https://plot.ly"}}, True),

@@ -184,6 +184,9 @@ def test_a_rule_that_could_become_another_is_left_out(rule: str) -> None:
     ("rule", "kept"),
     [
         ("tr:nth-child(2n + 1) td", ".own tr:nth-child(2n + 1) td"),
+        ("tr:nth-child(2n+1)", ".own tr:nth-child(2n+1)"),
+        ("tr:nth-of-type(-n+3)", ".own tr:nth-of-type(-n+3)"),
+        ("tr:nth-last-child(odd)", ".own tr:nth-last-child(odd)"),
         ("a:not(.c, #d)::before", ".own a:not(.dynses-c, #dynses-d)::before"),
         ("td[data-x='a;b'] > b", '.own td[data-x="a;b"] > b'),
         (".dataframe thead th", ".own .dataframe thead th"),
@@ -229,6 +232,13 @@ def test_a_drawing_refers_to_its_own_parts_alone() -> None:
         "<li><dd>" * 200_000,
         '<div><p title="></div>">' * 50_000,
         "<div><!--></div>-->" * 50_000,
+        "<p x=1>" + "&" * 2_000_000,
+        "<p x=1>" + "\u00a0" * 2_000_000,
+        "<table x>" + "x<br>" * 300_000,
+        "<table><b x>" + "x<tr>" * 200_000,
+        "<p " + " ".join(f"a{number}=1" for number in range(200_000)) + ">",
+        '<p a=x" b=">" ' + " ".join(f"a{number}=1" for number in range(200_000)) + ">",
+        "<span x>" * 4_999 + "</h1>" * 500_000,
         "<p>" + "".join(f"<b id={number}>" for number in range(200)) + "<p>x" * 300_000,
     ],
     ids=lambda source: source[:24],
@@ -241,6 +251,8 @@ def test_more_than_can_be_parsed_is_left_to_a_browsers_frame() -> None:
     assert html.shown("<div>" * 10_000, plain="x").framed
     assert html.shown("<p><i>" + "<p>x" * 600_000).framed
     assert not html.shown("<table>" + "<tr><td>x" * 20_000).framed
+    assert not html.shown("<table x><tr><td>a &amp; b<br>c</table>" * 4_000).framed
+    assert not html.shown("<table x>" + "<tr><td>a &amp; b<br>c</td></tr>\n" * 20_000).framed
     assert not html.shown("<img>" + "<p><b>x</b> <span>y</span></p>" * 20_000).framed
 
 

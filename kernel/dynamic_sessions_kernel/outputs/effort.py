@@ -1,13 +1,16 @@
 """What it takes to parse HTML, told before it is parsed.
 
-A parser takes time as the square of the depth, and opens what was left open anew in each paragraph,
-so that 100 KB can take minutes, or gigabytes. What is small can do neither. Of what is large the
-tags are matched to each other; whatever makes that uncertain counts against it.
+A parser is made for pages as people write them. What takes it no time there can take the square of
+the length elsewhere: elements nested deep, left open, or put where a table has no place for them;
+attributes and references by the thousand. So 100 KB can take minutes, or gigabytes. Small numbers
+of such things do no harm. Where there are many, tags are matched to each other, and whatever makes
+that uncertain counts against the output.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _FLAT_NAMES = (
     "area br col embed hr img input link meta source track wbr"
@@ -27,6 +30,13 @@ _FEW = 5_000
 _MAX_DEPTH = 250
 #: Of some hundred bytes each.
 _MAX_ELEMENTS = 1_000_000
+#: Elements that an ending tag is compared with, all together.
+_MAX_WALK = 200_000_000
+#: Things in a table that it has no place for; each is put before it by a search.
+_MAX_MISPLACED = 2_000
+_MAX_ATTRIBUTES = 20_000
+#: References to characters, times the length of the text that they stand in.
+_MAX_REFERRED = 20_000_000_000
 
 _OPENS = re.compile(r"<([A-Za-z][^\s/>]{0,40})")
 _BEGINS = re.compile(r"<[A-Za-z/!?]")
@@ -35,10 +45,30 @@ _TAG_OR_COMMENT = re.compile(
     r"(?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'=<>`]+))?)*\s*/?>"
     r"|!--[^<>]*-->)"
 )
+_BETWEEN_CELLS = re.compile("/?(?:table|tbody|thead|tfoot|tr)|/(?:td|th|caption)")
+_CELLS = frozenset({"td", "th", "caption"})
+_PARTS = _CELLS | {"col", "colgroup", "style", "script", "template"}
+_MISPLACED_TEXT = re.compile(rf"<(?:{_BETWEEN_CELLS.pattern})\b[^<>]*>\s*[^\s<]", re.IGNORECASE)
+_PARTED = re.compile(r"[\s/=]")
 
 
 class TooMuchError(ValueError):
     """HTML of more elements, or deeper nested ones, than can be parsed in time and memory."""
+
+
+@dataclass(slots=True)
+class _Nesting:
+    """How elements stand in each other, at most.
+
+    Attributes:
+        depth: how many are open at once.
+        repeated: how many of these are opened anew in each paragraph.
+        misplaced: how many things stand in tables that have no place for them.
+    """
+
+    depth: int = 0
+    repeated: int = 0
+    misplaced: int = 0
 
 
 def check(source: str) -> None:
@@ -47,31 +77,76 @@ def check(source: str) -> None:
     Raises:
         TooMuchError: it takes more, or perhaps does.
     """
+    pieces = source.split("<")
+    if _referred(source, pieces) > _MAX_REFERRED or any(map(_crowded, pieces)):
+        raise TooMuchError
     opened = [name.lower() for name in _OPENS.findall(source)]
-    deepest = sum(name not in _FLAT for name in opened)
-    repeated = sum(name in _REPEATED for name in opened)
-    if deepest > _FEW or len(opened) * (1 + repeated) > _MAX_ELEMENTS:
-        deepest, repeated = _nested(source)
-        if deepest > _MAX_DEPTH or len(opened) * (1 + repeated) > _MAX_ELEMENTS:
-            raise TooMuchError
+    nesting = _Nesting(
+        depth=sum(name not in _FLAT for name in opened),
+        repeated=sum(name in _REPEATED for name in opened),
+        misplaced=len(pieces) if "table" in opened else 0,
+    )
+    if _bearable(nesting, len(opened), len(pieces), depth=_FEW, misplaced=_FEW):
+        return
+    nesting = _nesting(source)
+    if not _bearable(nesting, len(opened), len(pieces), depth=_MAX_DEPTH, misplaced=_MAX_MISPLACED):
+        raise TooMuchError
 
 
-def _nested(source: str) -> tuple[int, int]:
-    """Return how many elements are open at once at most, and how many that are opened anew."""
-    tags = _TAG_OR_COMMENT.findall(source)
+def _bearable(nesting: _Nesting, opened: int, tags: int, *, depth: int, misplaced: int) -> bool:
+    return (
+        nesting.depth <= depth
+        and nesting.misplaced <= misplaced
+        and nesting.depth * tags <= _MAX_WALK
+        and (1 + nesting.repeated) * opened <= _MAX_ELEMENTS
+    )
+
+
+def _referred(source: str, pieces: list[str]) -> int:
+    """Return what it takes to write the references to characters in text."""
+    total = (source.count("&") + source.count("\xa0")) * len(source)
+    if total <= _MAX_REFERRED:
+        return total
+    return sum((piece.count("&") + piece.count("\xa0")) * len(piece) for piece in pieces)
+
+
+def _crowded(piece: str) -> bool:
+    """Whether a tag, with the text behind it, could have very many attributes."""
+    if len(piece) <= _MAX_ATTRIBUTES or not piece[:1].isalpha():
+        return False
+    head = piece.partition(">")[0]
+    # Only where nothing is quoted does a tag end with its first sign for it.
+    tag = piece if '"' in head or "'" in head else head
+    return len(_PARTED.findall(tag)) > _MAX_ATTRIBUTES
+
+
+def _nesting(source: str) -> _Nesting:
+    """Match the tags to each other."""
+    tags = [tag.lower() for tag in _TAG_OR_COMMENT.findall(source)]
     if len(tags) != len(_BEGINS.findall(source)):
         raise TooMuchError
+    found = _Nesting(misplaced=len(_MISPLACED_TEXT.findall(source)))
     opened: list[str] = []
-    deepest = repeated = most = 0
-    for tag in map(str.lower, tags):
+    repeated, tables, between = 0, 0, False
+    for tag in tags:
+        if _BETWEEN_CELLS.fullmatch(tag) or tag in _CELLS:
+            between = tag not in _CELLS and not (tag == "/table" and tables <= 1)
+        elif between and tag and tag[0] != "/" and tag not in _PARTS:
+            found.misplaced += 1
         if tag in _FLAT:
             continue
         # A tag that closes another element than the last closes none, or none for certain.
         if tag.startswith("/"):
             if opened and opened[-1] == tag[1:]:
-                repeated -= opened.pop() in _REPEATED
+                closed = opened.pop()
+                repeated -= closed in _REPEATED
+                tables -= closed == "table"
         elif tag and not (opened and opened[-1] in _ENDED_BY.get(tag, ())):
             opened.append(tag)
             repeated += tag in _REPEATED
-            deepest, most = max(deepest, len(opened)), max(most, repeated)
-    return deepest, most
+            tables += tag == "table"
+            found.depth = max(found.depth, len(opened))
+            found.repeated = max(found.repeated, repeated)
+            if found.depth > _MAX_DEPTH:
+                break
+    return found

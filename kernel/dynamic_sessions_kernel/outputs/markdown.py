@@ -19,16 +19,17 @@ _IMAGE = re.compile(rf"!(?=\[)(?!{_INLINE_IMAGE})")
 _SAFE_TARGET = r"\s*<?(?:https?://|mailto:|\#|data:image/(?:png|jpeg|gif|webp);base64,)"
 _LINK = re.compile(rf"\](?=\()(?!\({_SAFE_TARGET})", re.IGNORECASE)
 _DEFINITION = re.compile(
-    r"^(?P<label>[ \t>*+\-.)\d]*\[(?:[^\[\]\\]|\\.){1,999}\])(?=:)"
+    r"^(?P<label>[ \t>*+\-.)\d]*\[(?:[^\[\]\\]|\\.)+\])(?=:)"
     rf"(?!:{_SAFE_TARGET})",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 #: A fence of this language is a diagram, laid out by a library in the page itself.
-_DIAGRAM = re.compile(r"(?P<fence>(?:```|~~~)[`~]*[ \t]*)(?=mermaid)", re.IGNORECASE)
+_DIAGRAM = re.compile(r"(?<![`~])(?P<fence>[`~]{3,}[^\S\n]*)(?=mermaid)", re.IGNORECASE)
 
 
 def harmless(text: str) -> str:
     """Return `text` such that rendering it loads nothing and runs nothing."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _TAG.sub("<" + _ZERO_WIDTH, text)
     text = _IMAGE.sub("!" + _ZERO_WIDTH, text)
     text = _LINK.sub("]" + _ZERO_WIDTH, text)

@@ -90,8 +90,13 @@ def _function(token: Node, depth: int) -> str:
     if name in _OF_SELECTORS:
         return f"{name}({_selector(token.arguments, depth + 1)})"
     if name in _OF_NUMBERS:
-        return f"{name}({matching(_COUNTED, tinycss2.serialize(token.arguments))})"
+        return f"{name}({matching(_COUNTED, _counted(token))})"
     raise RefusedError(name)
+
+
+def _counted(function: Node) -> str:
+    # Between `2n` and `+1`, two numbers to a parser, it writes a comment.
+    return str(tinycss2.serialize(function.arguments)).replace("/**/", "")
 
 
 def _attribute(tokens: Sequence[Node]) -> str:

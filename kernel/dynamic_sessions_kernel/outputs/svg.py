@@ -50,6 +50,9 @@ _INLINE_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,(.*)", re
 _FORBIDDEN_IN_VALUES = re.compile(r"url|\\|image-set|expression|/\*", re.IGNORECASE)
 
 _MAX_DEPTH = 200
+_MAX_NAMESPACE = 200
+#: On the root they would move it out of its place in the page.
+_NOT_ON_ROOT = ("transform", "filter", "clip-path", "mask")
 
 
 class NotADrawingError(ValueError):
@@ -81,6 +84,8 @@ class _Writer:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text
         parser.EntityDeclHandler = self._refuse
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartNamespaceDeclHandler = self._namespace
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         parser.buffer_text = True
         try:
@@ -91,6 +96,18 @@ class _Writer:
 
     def _refuse(self, *_: object) -> None:
         raise NotADrawingError("it declares entities")
+
+    def _doctype(
+        self, _name: str, _system: str | None, _public: str | None, has_declarations: bool
+    ) -> None:
+        # Attributes that it declares would be added to each element.
+        if has_declarations:
+            raise NotADrawingError("its document type declares something")
+
+    def _namespace(self, _prefix: str, address: str) -> None:
+        # The parser gives it anew with each name.
+        if len(address) > _MAX_NAMESPACE:
+            raise NotADrawingError("it has a long namespace")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(_SEPARATOR)
@@ -127,6 +144,8 @@ class _Writer:
             kept += f" class={quoteattr(classes)}"
         for name, value in attributes.items():
             namespace, _, local = name.rpartition(_SEPARATOR)
+            if root and (local in _NOT_ON_ROOT or _moves(local, value)):
+                continue
             written = self._attribute(element, namespace, local, value)
             if written is not None:
                 kept += f" {written[0]}={quoteattr(written[1])}"
@@ -167,11 +186,18 @@ class _Writer:
             return
         local = self._open.pop()
         if local == "style":
-            sheet = sheets.sheet("".join(self._style or ()), self._scope, drawing=True)
+            source = "".join(self._style or ())
+            if len(source) > sheets.MAX_SHEET:
+                raise NotADrawingError("it has a long style sheet")
+            sheet = sheets.sheet(source, self._scope, drawing=True)
             self._style = None
             self._out.append(f"<style>{escape(sheet)}</style>")
         elif local:
             self._out.append(f"</{local}>")
+
+
+def _moves(attribute: str, value: str) -> bool:
+    return attribute == "style" and any(name in css.drawing_style(value) for name in _NOT_ON_ROOT)
 
 
 def _target(element: str, value: str) -> str | None:

@@ -48,8 +48,8 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
         yield key, node
         if isinstance(node, dict):
             waiting.extend((str(name), child) for name, child in node.items())
-        elif isinstance(node, list) and not (node and isinstance(node[0], (int, float))):
-            waiting.extend((key, child) for child in node)
+        elif isinstance(node, list):
+            waiting.extend((key, item) for item in node if not isinstance(item, (int, float)))
 
 
 #: Keys whose text plotly loads, and the few texts that are names of its own.
@@ -58,6 +58,16 @@ _LOADING_KEYS = (
     " mapboxaccesstoken images locationssrc"
 )
 _PLOTLY_LOADS = frozenset(_LOADING_KEYS.split())
+#: The traces that draw what they hold; maps fetch their coasts, tiles and styles.
+_TRACE_NAMES = (
+    "bar barpolar box candlestick carpet cone contour contourcarpet funnel funnelarea heatmap"
+    " histogram histogram2d histogram2dcontour icicle indicator isosurface mesh3d ohlc parcats"
+    " parcoords pie sankey scatter scatter3d scattercarpet scattergl scatterpolar scatterpolargl"
+    " scattersmith scatterternary splom streamtube sunburst surface table treemap violin volume"
+    " waterfall"
+)
+_TRACES = frozenset(_TRACE_NAMES.split())
+_MAP = re.compile(r"(?:scatter|density|choropleth)map(?:box)?|scattergeo|choropleth")
 _PLOTLY_NAMES = frozenset({"", "basic", "https://plot.ly"})
 _PLOTLY_CONFIG = frozenset({"plotlyServerURL", "responsive", "displayModeBar", "scrollZoom"})
 _STYLED_LABEL = re.compile(r"style|url\s*\(|\\", re.IGNORECASE)
@@ -73,16 +83,26 @@ def plain_plotly(figure: Any) -> bool:
     config = figure.get("config") or {}
     if not isinstance(config, dict) or not set(config) <= _PLOTLY_CONFIG:
         return False
-    for key, value in _entries(figure):
-        if key.lower() == "images" and isinstance(value, list) and value:
-            return False
-        if not isinstance(value, str) or value in _PLOTLY_NAMES:
-            continue
-        if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value):
-            return False
-        if "<" in value and _STYLED_LABEL.search(value):
-            return False
-    return True
+    traces = figure.get("data") or []
+    if not isinstance(traces, list) or not all(map(_plain_trace, traces)):
+        return False
+    return not any(_loads(key, value) for key, value in _entries(figure))
+
+
+def _loads(key: str, value: Any) -> bool:
+    """Whether plotly loads, or styles the page with, what stands under a key."""
+    if key.lower() == "images" and isinstance(value, list):
+        return bool(value)
+    if not isinstance(value, str) or value in _PLOTLY_NAMES:
+        return False
+    if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value) or _MAP.fullmatch(value):
+        return True
+    return "<" in value and _STYLED_LABEL.search(value) is not None
+
+
+def _plain_trace(trace: Any) -> bool:
+    kind = trace.get("type", "scatter") if isinstance(trace, dict) else None
+    return isinstance(kind, str) and kind in _TRACES
 
 
 def plotly_page(figure: Any) -> str:
@@ -103,7 +123,8 @@ def plotly_page(figure: Any) -> str:
 # Any of these words can make Vega load something, and expressions can build its addresses; data
 # in which they occur by chance merely takes the other way.
 _VEGA_LOADS = re.compile(
-    r"url|href|cursor|image|usermeta|pivot|loader|://|\\u|\\\\|javascript:", re.IGNORECASE
+    r"url|href|cursor|image|usermeta|pivot|loader|getter|event\.view|://|\\u|\\\\|javascript:",
+    re.IGNORECASE,
 )
 
 
