@@ -236,7 +236,17 @@ def test_vega_data_is_plain_if_it_names_nothing_to_load(spec: Any, plain: bool) 
     ],
 )
 def test_plotly_data_is_plain_if_it_names_nothing_to_load(figure: Any, plain: bool) -> None:
-    assert viewers.plain_plotly(figure) is plain
+    assert viewers.plain_plotly(figure) == (figure if plain else None)
+
+
+def test_a_figure_of_plotlys_own_making_is_plain_unless_it_is_a_map() -> None:
+    graphs = pytest.importorskip("plotly.graph_objects")
+    bars = json.loads(graphs.Figure(graphs.Bar(y=[1])).to_json())
+    kept = viewers.plain_plotly(bars)
+    assert kept["data"] == bars["data"]
+    assert {"mapbox", "geo"}.isdisjoint(kept["layout"]["template"]["layout"])
+    world = json.loads(graphs.Figure(graphs.Scattergeo(lat=[0], lon=[0])).to_json())
+    assert viewers.plain_plotly(world) is None
 
 
 def test_data_in_a_viewers_page_cannot_end_its_script() -> None:

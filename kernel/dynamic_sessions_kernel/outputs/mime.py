@@ -185,8 +185,8 @@ def _plotly(mime: str, value: Any, bundle: Bundle) -> None:
     if not viewers.bounded(value):
         bundle.notices.append(notices.malformed(mime))
         return
-    if viewers.plain_plotly(value):
-        bundle.shown[mime] = value
+    if (figure := viewers.plain_plotly(value)) is not None:
+        bundle.shown[mime] = figure
     bundle.frames.append(html.framed(viewers.plotly_page(value), plain=bundle.plain))
 
 

@@ -67,7 +67,8 @@ _TRACE_NAMES = (
     " waterfall"
 )
 _TRACES = frozenset(_TRACE_NAMES.split())
-_MAP = re.compile(r"(?:scatter|density|choropleth)map(?:box)?|scattergeo|choropleth")
+_MAP_TRACE = re.compile(r"(?:scatter|density|choropleth)map(?:box)?|scattergeo|choropleth")
+_OF_MAPS = re.compile(rf"{_MAP_TRACE.pattern}|(?:map|mapbox|geo)\d*")
 _PLOTLY_NAMES = frozenset({"", "basic", "https://plot.ly"})
 _PLOTLY_CONFIG = frozenset({"plotlyServerURL", "responsive", "displayModeBar", "scrollZoom"})
 _STYLED_LABEL = re.compile(r"style|url\s*\(|\\", re.IGNORECASE)
@@ -76,17 +77,36 @@ _ADDRESS = re.compile(
 )
 
 
-def plain_plotly(figure: Any) -> bool:
-    """Whether a plotly figure loads nothing and styles nothing outside itself."""
+def plain_plotly(figure: Any) -> dict[str, Any] | None:
+    """Return a plotly figure that loads nothing and styles nothing outside itself, None if it does.
+
+    Plotly's own templates have a style for maps, too, which is left out: there is none to have it.
+    """
     if not isinstance(figure, dict) or not bounded(figure):
-        return False
+        return None
     config = figure.get("config") or {}
     if not isinstance(config, dict) or not set(config) <= _PLOTLY_CONFIG:
-        return False
+        return None
     traces = figure.get("data") or []
     if not isinstance(traces, list) or not all(map(_plain_trace, traces)):
-        return False
-    return not any(_loads(key, value) for key, value in _entries(figure))
+        return None
+    figure = _without_maps(figure)
+    return None if any(_loads(key, value) for key, value in _entries(figure)) else figure
+
+
+def _without_maps(figure: dict[str, Any]) -> dict[str, Any]:
+    layout = figure.get("layout")
+    template = layout.get("template") if isinstance(layout, dict) else None
+    if not isinstance(layout, dict) or not isinstance(template, dict):
+        return figure
+    kept = {part: _other_than_maps(value) for part, value in template.items()}
+    return {**figure, "layout": {**layout, "template": kept}}
+
+
+def _other_than_maps(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    return {name: value for name, value in part.items() if _OF_MAPS.fullmatch(name) is None}
 
 
 def _loads(key: str, value: Any) -> bool:
@@ -95,7 +115,7 @@ def _loads(key: str, value: Any) -> bool:
         return bool(value)
     if not isinstance(value, str) or value in _PLOTLY_NAMES:
         return False
-    if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value) or _MAP.fullmatch(value):
+    if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value) or _MAP_TRACE.fullmatch(value):
         return True
     return "<" in value and _STYLED_LABEL.search(value) is not None
 
