@@ -124,6 +124,7 @@ def test_a_drawing_loads_nothing_and_keeps_its_own_references() -> None:
         ("[x]: javascript:1", "[x]\u200b: javascript:1"),
         ("```mermaid\nx\n```", "```\u200bmermaid\nx\n```"),
         ("~~~\u00a0Mermaid\nx\n~~~", "~~~\u00a0\u200bMermaid\nx\n~~~"),
+        ("```\ufeffmermaid\nx\n```", "```\ufeff\u200bmermaid\nx\n```"),
         ("a\r\r[x]: javascript:1", "a\n\n[x]\u200b: javascript:1"),
         (f"[{'x' * 2000}]: javascript:1", f"[{'x' * 2000}]\u200b: javascript:1"),
     ],
@@ -144,6 +145,9 @@ def test_formulas_keep_what_only_draws() -> None:
         "&#92;href{x}",
         "&#92href{x}",
         "&bsol;&#x68;re&#102;{x}",
+        r"\alpha&#92;href{x}",
+        "x&bsol;bsol&bsol;href{x}",
+        r"\&#00000000000000104;ref{x}",
         "&#x5C;mmlToken{mi}[href='x']",
         r"\bbox[position:fixed]{x}",
         r"\fcolorbox{red;position:fixed}{b}{x}",
@@ -164,6 +168,30 @@ def test_html_keeps_links_and_loses_what_they_could_run() -> None:
     assert "/api" not in kept
     assert "b.example" not in kept
     assert '<b id="dynses-main">m</b>' in kept
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        " data:text/html,x",
+        "&#1;data:text/html,x",
+        "da\tta:text/html,x",
+        "java\nscript:1",
+        "http:/tree",
+        "http:hub/logout",
+        "//b.example",
+        "/tree",
+    ],
+)
+def test_a_link_leads_to_another_site_or_nowhere(address: str) -> None:
+    assert "href" not in html.sanitised(f'<a href="{address}">x</a>')
+    assert 'href="#dynses-a"' in html.sanitised('<a href="#a">x</a>')
+    assert 'href="mailto:a@b.example"' in html.sanitised('<a href="mailto:a@b.example">x</a>')
+
+
+def test_what_is_joined_where_a_style_was_is_judged_as_joined() -> None:
+    assert html.shown("<p><s<style></style>vg></svg>").framed
+    assert html.shown("<p><scr<style></style>ipt>1</script>").framed
 
 
 def test_the_frames_hold_the_output_and_fall_back_to_its_static_part() -> None:
@@ -208,6 +236,9 @@ def test_what_an_address_may_hold_cannot_add_to_the_policy() -> None:
         ({"data": {"values": []}, "mark": {"type": "image"}}, False),
         ({"data": {"values": []}, "mark": "bar", "usermeta": {}}, False),
         ({"data": {"values": '[{"im\\u0061ge": 1}]'}, "mark": "bar"}, False),
+        ({"transform": [{"type": "formula", "expr": "1", "as": {"signal": "'ima'+'ge'"}}]}, False),
+        ({"transform": [{"type": "fold", "as": ["a", {"signal": "'b'"}]}]}, False),
+        ({"transform": [{"type": "fold", "as": ["a", "b"]}]}, True),
         ([], False),
     ],
 )
@@ -228,6 +259,12 @@ def test_vega_data_is_plain_if_it_names_nothing_to_load(spec: Any, plain: bool) 
         ({"data": [{"type": ["bar"]}]}, False),
         ({"data": [], "layout": {"updatemenus": [{"args": ["type", "choropleth"]}]}}, False),
         ({"data": {"type": "bar"}}, False),
+        ({"data": [{"texttemplate": "<span %{customdata}>", "customdata": ["style='x'"]}]}, False),
+        ({"data": [{"text": ["<"]}]}, False),
+        ({"data": [{"hovertemplate": "<b>%{x}</b><br>a < b<extra></extra>"}]}, True),
+        ({"data": [], "layout": {"updatemenus": [{"args": [{"images[0].source": "/x"}]}]}}, False),
+        ({"data": [], "layout": {"updatemenus": [{"args": ["images[0].source", "x"]}]}}, False),
+        ({"data": [{"x": ["/\\evil.example/x"]}]}, False),
         ({"data": [{"type": "bar", "y": [1, 2], "text": [1, "x"]}]}, True),
         ({"data": [{"text": ['<span style="background:url(x)">']}]}, False),
         ({"data": [], "config": {"topojsonURL": "x"}}, False),

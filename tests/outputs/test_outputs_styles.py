@@ -238,6 +238,8 @@ def test_a_drawing_refers_to_its_own_parts_alone() -> None:
         "<table><b x>" + "x<tr>" * 200_000,
         "<p " + " ".join(f"a{number}=1" for number in range(200_000)) + ">",
         '<p a=x" b=">" ' + " ".join(f"a{number}=1" for number in range(200_000)) + ">",
+        "<p><s<style></style>vg>" + "<td></b>" * 40_000,
+        "<math>" * 200 + "<input></b>" * 30_000,
         "<span x>" * 4_999 + "</h1>" * 500_000,
         "<p>" + "".join(f"<b id={number}>" for number in range(200)) + "<p>x" * 300_000,
     ],

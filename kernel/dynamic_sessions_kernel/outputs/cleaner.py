@@ -43,6 +43,7 @@ _ATTRIBUTES = {
     "video": {"controls", "height", "loop", "muted", "src", "width"},
 }
 _MEDIA = re.compile(r"data:(?:audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=\s]+")
+_LINK = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 _PICTURE = re.compile(r"data:(image/(?:png|jpe?g|gif|webp));base64,(.*)", re.DOTALL | re.IGNORECASE)
 
 _HANDLER = re.compile(r"[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
@@ -90,8 +91,8 @@ def _judged(tag: str, name: str, value: str) -> str | None:
         return css.style_attribute(value) or None
     if name == "src":
         return _source(tag, value)
-    if name == "href" and value.lower().startswith("data:"):
-        return None
+    if name == "href":
+        return value if _LINK.match(value) else None
     return value
 
 

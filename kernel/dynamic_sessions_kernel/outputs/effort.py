@@ -81,14 +81,16 @@ def check(source: str) -> None:
     if _referred(source, pieces) > _MAX_REFERRED or any(map(_crowded, pieces)):
         raise TooMuchError
     opened = [name.lower() for name in _OPENS.findall(source)]
+    # Within SVG and mathematics no element ends by itself.
+    flat = _FLAT if {"svg", "math"}.isdisjoint(opened) else frozenset[str]()
     nesting = _Nesting(
-        depth=sum(name not in _FLAT for name in opened),
+        depth=sum(name not in flat for name in opened),
         repeated=sum(name in _REPEATED for name in opened),
         misplaced=len(pieces) if "table" in opened else 0,
     )
     if _bearable(nesting, len(opened), len(pieces), depth=_FEW, misplaced=_FEW):
         return
-    nesting = _nesting(source)
+    nesting = _nesting(source, flat)
     if not _bearable(nesting, len(opened), len(pieces), depth=_MAX_DEPTH, misplaced=_MAX_MISPLACED):
         raise TooMuchError
 
@@ -120,7 +122,7 @@ def _crowded(piece: str) -> bool:
     return len(_PARTED.findall(tag)) > _MAX_ATTRIBUTES
 
 
-def _nesting(source: str) -> _Nesting:
+def _nesting(source: str, flat: frozenset[str]) -> _Nesting:
     """Match the tags to each other."""
     tags = [tag.lower() for tag in _TAG_OR_COMMENT.findall(source)]
     if len(tags) != len(_BEGINS.findall(source)):
@@ -133,7 +135,7 @@ def _nesting(source: str) -> _Nesting:
             between = tag not in _CELLS and not (tag == "/table" and tables <= 1)
         elif between and tag and tag[0] != "/" and tag not in _PARTS:
             found.misplaced += 1
-        if tag in _FLAT:
+        if tag in flat:
             continue
         # A tag that closes another element than the last closes none, or none for certain.
         if tag.startswith("/"):

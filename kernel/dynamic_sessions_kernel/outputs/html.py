@@ -53,13 +53,16 @@ def shown(source: str, *, plain: str = "") -> Shown:
     fits = len(sheet) <= sheets.MAX_SHEET
     if fits and (body := glance.rewritten(unstyled)) is not None:
         return Shown(_styled(source, sheet, body), False, False)
-    source = _FRAME.sub(_as_link, source)
-    if fits and not _acts(source):
+    linked = _FRAME.sub(_as_link, unstyled)
+    if fits and not _acts(linked):
         try:
-            return Shown(sanitised(source), False, _REMOTE_IMAGE.search(source) is not None)
+            body = cleaner.clean(linked)
         except effort.TooMuchError:
             pass  # the browser has limits of its own, and a frame keeps the harm
-    return Shown(framed(source, plain=plain), True, False)
+        else:
+            remote = _REMOTE_IMAGE.search(linked) is not None
+            return Shown(_styled(source, sheet, body), False, remote)
+    return Shown(framed(_FRAME.sub(_as_link, source), plain=plain), True, False)
 
 
 def _acts(source: str) -> bool:

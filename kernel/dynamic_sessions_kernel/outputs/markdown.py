@@ -24,7 +24,7 @@ _DEFINITION = re.compile(
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 #: A fence of this language is a diagram, laid out by a library in the page itself.
-_DIAGRAM = re.compile(r"(?<![`~])(?P<fence>[`~]{3,}[^\S\n]*)(?=mermaid)", re.IGNORECASE)
+_DIAGRAM = re.compile(r"(?<![`~])(?P<fence>[`~]{3,}(?:[^\S\n]|\ufeff)*)(?=mermaid)", re.IGNORECASE)
 
 
 def harmless(text: str) -> str:

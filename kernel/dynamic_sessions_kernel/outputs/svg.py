@@ -11,7 +11,7 @@ import re
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from dynamic_sessions_kernel.outputs import css, images, names, sheets
+from dynamic_sessions_kernel.outputs import css, images, names, sheets, tex
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -176,7 +176,7 @@ class _Writer:
         if self._style is not None:
             self._style.append(text)
         elif self._open and self._open[-1] not in {"", "svg", "g", "defs"}:
-            self._out.append(escape(text))
+            self._out.append(escape(tex.harmless(text)))
         elif text.strip() == "":
             self._out.append(text)
 

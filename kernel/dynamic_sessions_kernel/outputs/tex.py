@@ -14,20 +14,22 @@ _COMMANDS = (
     "|htmlData|html@mathml|csname|tooltip|texttip|mathtip|toggle|bbox|fcolorbox|enclose"
 )
 _REACHING = re.compile(rf"(?:{_COMMANDS})(?![A-Za-z])")
-#: A command, its backslash and its letters perhaps written as HTML's references to characters.
-_COMMAND = re.compile(r"(\\|&(?i:bsol|#0*92|#x0*5c);?)((?:[A-Za-z@]|&#?\w{1,12};?){1,30})")
+#: Nobody who writes HTML needs a reference for a backslash.
+_REFERRED = re.compile(r"&(?i:bsol|#0*92(?![0-9])|#x0*5c(?![0-9a-f]));?")
+#: A command, letters of which are perhaps written as HTML's references to characters.
+_COMMAND = re.compile(r"\\((?:[A-Za-z@]|&#[0-9A-Za-z]+;?|&commat;)+)")
 #: After the backslash it makes an unknown command of a known one; text looks as before.
 _ZERO_WIDTH = "\u200c"
 
 
 def harmless(text: str) -> str:
     r"""Return `text` with commands such as `\href` broken, so that no typesetter acts on them."""
-    if "\\" not in text and "&" not in text:
-        return text
-    return _COMMAND.sub(_broken, text)
+    if "&" in text:
+        text = _REFERRED.sub(rf"\g<0>{_ZERO_WIDTH}", text)
+    return _COMMAND.sub(_broken, text) if "\\" in text else text
 
 
 def _broken(command: re.Match[str]) -> str:
-    if _REACHING.match(html.unescape(command[2])) is None:
+    if _REACHING.match(html.unescape(command[1])) is None:
         return command[0]
-    return f"{command[1]}{_ZERO_WIDTH}{command[2]}"
+    return f"\\{_ZERO_WIDTH}{command[1]}"

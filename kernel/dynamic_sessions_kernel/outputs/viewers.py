@@ -71,10 +71,14 @@ _MAP_TRACE = re.compile(r"(?:scatter|density|choropleth)map(?:box)?|scattergeo|c
 _OF_MAPS = re.compile(rf"{_MAP_TRACE.pattern}|(?:map|mapbox|geo)\d*")
 _PLOTLY_NAMES = frozenset({"", "basic", "https://plot.ly"})
 _PLOTLY_CONFIG = frozenset({"plotlyServerURL", "responsive", "displayModeBar", "scrollZoom"})
-_STYLED_LABEL = re.compile(r"style|url\s*\(|\\", re.IGNORECASE)
-_ADDRESS = re.compile(
-    r"\s*(?:[a-z][a-z0-9+.-]*:)?//|\s*(?:javascript|data|vbscript):", re.IGNORECASE
+#: In labels, which plotly puts together from several texts, each tag must be whole and bare.
+_OTHER_TAG = re.compile(
+    r"<(?![\s\d=]|/?(?:b|i|u|s|em|strong|sub|sup|br|extra) ?/?>)", re.IGNORECASE
 )
+_ADDRESS = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}|\s*(?:https?|javascript|data|vbscript):", re.IGNORECASE
+)
+_PATH = re.compile(r"[.\[\]]")
 
 
 def plain_plotly(figure: Any) -> dict[str, Any] | None:
@@ -115,9 +119,11 @@ def _loads(key: str, value: Any) -> bool:
         return bool(value)
     if not isinstance(value, str) or value in _PLOTLY_NAMES:
         return False
-    if key.lower() in _PLOTLY_LOADS or _ADDRESS.match(value) or _MAP_TRACE.fullmatch(value):
+    # Keys, and texts in the arguments of buttons, can be whole paths of keys.
+    path = _PATH.split((value if key == "args" else key).lower())
+    if not _PLOTLY_LOADS.isdisjoint(path) or _MAP_TRACE.fullmatch(value):
         return True
-    return "<" in value and _STYLED_LABEL.search(value) is not None
+    return _ADDRESS.match(value) is not None or _OTHER_TAG.search(value) is not None
 
 
 def _plain_trace(trace: Any) -> bool:
@@ -153,6 +159,8 @@ def plain_vega(spec: Any) -> bool:
     if not isinstance(spec, dict) or not bounded(spec):
         return False
     body = {key: value for key, value in spec.items() if key != "$schema"}
+    if any(key == "as" and not isinstance(value, str | list) for key, value in _entries(body)):
+        return False  # a name that is computed can be any
     return _VEGA_LOADS.search(json.dumps(body, ensure_ascii=False)) is None
 
 
