@@ -10,26 +10,13 @@ with 50 ms of latency. The gate alone is timed on the same HTML, in this process
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import KernelManager
-
+from bridge import ours, pool
 from dynamic_sessions_kernel.outputs.gate import Gate
 from dynamic_sessions_kernel.runtimes.base import Message
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-KERNELSPEC = Path(__file__).resolve().parents[1] / "kernelspec"
 ROUNDS = 7
 FIRST = """
 import html
@@ -70,22 +57,16 @@ def cell_seconds(client: Any, code: str) -> tuple[float, str]:
     return time.perf_counter() - begun, "".join(html)
 
 
-def in_mode(mode: str, environment: dict[str, str], folder: str) -> list[tuple[float, str]]:
+def in_mode(mode: str, environment: dict[str, str]) -> list[tuple[float, str]]:
     """Return the fastest of some runs of each cell on a kernel of its own."""
-    manager = KernelManager(
-        kernel_name="dynamic-sessions",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[folder]),
-    )
-    manager.start_kernel(env={**os.environ, **environment, "DYNAMIC_SESSIONS_OUTPUTS": mode})
-    client = manager.blocking_client()
-    client.start_channels()
+    kernel = ours({**environment, "DYNAMIC_SESSIONS_OUTPUTS": mode})
     try:
-        client.wait_for_ready(timeout=60)
-        cell_seconds(client, FIRST)
-        return [min(cell_seconds(client, code) for _ in range(ROUNDS)) for code in CELLS.values()]
+        cell_seconds(kernel.client, FIRST)
+        return [
+            min(cell_seconds(kernel.client, code) for _ in range(ROUNDS)) for code in CELLS.values()
+        ]
     finally:
-        client.stop_channels()
-        manager.shutdown_kernel()
+        kernel.close()
 
 
 def gate_seconds(html: str) -> float:
@@ -99,29 +80,12 @@ def gate_seconds(html: str) -> float:
     return min(times)
 
 
-@contextmanager
-def pool(*options: str) -> Iterator[dict[str, str]]:
-    """Run an embedded pool; give the environment of a kernel that uses it."""
-    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
-        try:
-            yield {
-                "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": told["endpoint"],
-                "DYNAMIC_SESSIONS_TOKEN": told["token"],
-            }
-        finally:
-            process.terminate()
-
-
 def main() -> None:
     """Measure and print."""
     for where, options in (("loopback", ()), ("50 ms of latency", ("--latency", "0.05"))):
-        with tempfile.TemporaryDirectory() as folder, pool(*options) as environment:
-            (Path(folder) / "dynamic-sessions").symlink_to(KERNELSPEC)
-            trusted = in_mode("trusted", environment, folder)
-            isolated = in_mode("isolated", environment, folder)
+        with pool(*options) as (_, environment):
+            trusted = in_mode("trusted", environment)
+            isolated = in_mode("isolated", environment)
         print(f"{where}:")
         for name, (free, html), (kept, _) in zip(CELLS, trusted, isolated, strict=True):
             gate = gate_seconds(html)

@@ -204,7 +204,7 @@ def test_a_sheet_for_a_width_of_the_page_is_kept() -> None:
 
 
 def test_a_drawing_refers_to_its_own_parts_alone() -> None:
-    assert css.drawing_style("fill:url(#8a)") == "fill:url(#dynses-8a)"
+    assert css.style_attribute("fill:url(#8a)", drawing=True) == "fill:url(#dynses-8a)"
     kept = svg.drawing(
         "<svg xmlns='http://www.w3.org/2000/svg' style='fill:red;mask:url/**/(//e.test/x)'>"
         "<style>a\\(b({} body{position:fixed}){fill:red}</style></svg>"

@@ -9,11 +9,11 @@ what a comment or an escape held apart or together would mean something else on 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import tinycss2
 
+from dynamic_sessions_kernel.outputs.attributes import MAX_ATTRIBUTE, remembered
 from dynamic_sessions_kernel.outputs.names import PREFIX
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _FAMILIES = (
 _PROPERTIES = frozenset(_FAMILIES.split())
 _GROUPS = ("border-", "padding", "margin", "font", "text-")
 #: Only an image's own coordinates can be transformed without leaving the output.
-_DRAWING_ONLY = frozenset({"transform", "transform-origin", "mask", "filter", "clip-path"})
+DRAWING_ONLY = frozenset({"transform", "transform-origin", "mask", "filter", "clip-path"})
 _REFUSED = frozenset({"text-shadow", "border-image", "border-image-source"})
 #: An inline drawing is clipped to its box only as long as it does not say otherwise.
 _PAGE_ONLY = frozenset({"overflow", "overflow-x", "overflow-y"})
@@ -56,10 +56,6 @@ _FUNCTION_NAMES = (
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _NO_NEGATIVE = ("margin", "text-indent", "letter-spacing", "word-spacing")
 
-#: Longer `style` attributes are left out.
-MAX_ATTRIBUTE = 4_000
-# What was judged is remembered, for tables say the same in each cell; only what takes little room.
-_MAX_REMEMBERED = 400
 _MAX_NESTING = 8
 _MAX_STRING = 1_000
 
@@ -76,25 +72,19 @@ class RefusedError(ValueError):
     """Something that an output may not have, or that cannot be written without an escape."""
 
 
-def style_attribute(source: str) -> str:
-    """Return a `style` attribute with only what colours and arranges the output itself."""
-    return "" if len(source) > MAX_ATTRIBUTE else declarations(source)
+def style_attribute(source: str, *, drawing: bool = False) -> str:
+    """Return a `style` attribute with only what colours and arranges the output itself.
+
+    Args:
+        source: the attribute as it came.
+        drawing: whether it is an element's of an SVG drawing.
+    """
+    return "" if len(source) > MAX_ATTRIBUTE else declarations(source, drawing=drawing)
 
 
-def drawing_style(source: str) -> str:
-    """As `style_attribute`, for an element of an SVG drawing."""
-    return "" if len(source) > MAX_ATTRIBUTE else declarations(source, drawing=True)
-
-
+@remembered
 def declarations(source: str, *, drawing: bool = False) -> str:
     """Return the text of a rule's or an attribute's declarations with only the harmless ones."""
-    if len(source) <= _MAX_REMEMBERED:
-        return _remembered(source, drawing=drawing)
-    return declared(parsed(tinycss2.parse_blocks_contents, source), drawing=drawing)
-
-
-@lru_cache(maxsize=4096)
-def _remembered(source: str, *, drawing: bool) -> str:
     return declared(parsed(tinycss2.parse_blocks_contents, source), drawing=drawing)
 
 
@@ -120,7 +110,7 @@ def declared(nodes: Iterable[Node], *, drawing: bool) -> str:
 
 def _declaration(node: Node, *, drawing: bool) -> str:
     name = str(node.lower_name)
-    if name in _REFUSED or name in (_PAGE_ONLY if drawing else _DRAWING_ONLY):
+    if name in _REFUSED or name in (_PAGE_ONLY if drawing else DRAWING_ONLY):
         raise RefusedError(name)
     if name not in _PROPERTIES and name != "border" and not name.startswith(_GROUPS):
         raise RefusedError(name)

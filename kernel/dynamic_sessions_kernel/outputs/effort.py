@@ -45,10 +45,11 @@ _TAG_OR_COMMENT = re.compile(
     r"(?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'=<>`]+))?)*\s*/?>"
     r"|!--[^<>]*-->)"
 )
-_BETWEEN_CELLS = re.compile("/?(?:table|tbody|thead|tfoot|tr)|/(?:td|th|caption)")
+_BETWEEN_NAMES = "table tbody thead tfoot tr /table /tbody /thead /tfoot /tr /td /th /caption"
+_BETWEEN_CELLS = frozenset(_BETWEEN_NAMES.split())
 _CELLS = frozenset({"td", "th", "caption"})
 _PARTS = _CELLS | {"col", "colgroup", "style", "script", "template"}
-_MISPLACED_TEXT = re.compile(rf"<(?:{_BETWEEN_CELLS.pattern})\b[^<>]*>\s*[^\s<]", re.IGNORECASE)
+_MISPLACED_TEXT = re.compile(rf"<(?:{'|'.join(_BETWEEN_CELLS)})\b[^<>]*>\s*[^\s<]", re.IGNORECASE)
 _PARTED = re.compile(r"[\s/=]")
 
 
@@ -131,8 +132,8 @@ def _nesting(source: str, flat: frozenset[str]) -> _Nesting:
     opened: list[str] = []
     repeated, tables, between = 0, 0, False
     for tag in tags:
-        if _BETWEEN_CELLS.fullmatch(tag) or tag in _CELLS:
-            between = tag not in _CELLS and not (tag == "/table" and tables <= 1)
+        if tag in _BETWEEN_CELLS or tag in _CELLS:
+            between = tag not in _CELLS and (tag != "/table" or tables > 1)
         elif between and tag and tag[0] != "/" and tag not in _PARTS:
             found.misplaced += 1
         if tag in flat:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.outputs import cleaner, css, names
+from dynamic_sessions_kernel.outputs import cleaner, names
+from dynamic_sessions_kernel.outputs.attributes import MAX_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +44,13 @@ _SIDE_BY_SIDE = ("ii i", "ff f", "if f", "fi f", "ll l", "cc c", "rr r", "gg g",
 _CAPTIONED = ("kg g", "kr r")
 
 # An output becomes a word, each of its tags one letter; those of elements are none of the above.
-_NAMES = [name for names, _, _ in _ELEMENTS for name in names.split()]
+_NAMES = [name for group, _, _ in _ELEMENTS for name in group.split()]
 _OPENING = {name: chr(0x80 + 2 * place) for place, name in enumerate(_NAMES)}
 _CLOSING = {name: chr(0x81 + 2 * place) for place, name in enumerate(_NAMES)}
 _WHOLE = [
     (f"{_OPENING[name]}{held}{_CLOSING[name]}", kind)
-    for names, holds, kind in _ELEMENTS
-    for name in names.split()
+    for group, holds, kind in _ELEMENTS
+    for name in group.split()
     for held in ("", *holds)
 ]
 _JOINED = [tuple(step.split()) for step in _SIDE_BY_SIDE + _CAPTIONED]
@@ -128,7 +129,7 @@ def _known(tags: Mapping[str, object]) -> _Known | None:
     letters |= {tag: _OPENING[name] for tag, name in named.items()}
     written |= zip(named, _prefixed("\n".join(named)).split("\n"), strict=False)
     others = tags.keys() - letters.keys()
-    if len(others) > _MAX_OTHERS or any(len(tag) > css.MAX_ATTRIBUTE for tag in others):
+    if len(others) > _MAX_OTHERS or any(len(tag) > MAX_ATTRIBUTE for tag in others):
         return None
     for tag in others:
         name, cleaned = _cleaned(tag)

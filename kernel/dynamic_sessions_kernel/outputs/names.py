@@ -5,8 +5,9 @@ So no rule and no script of the page finds an element of an output, and no link 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
+
+from dynamic_sessions_kernel.outputs.attributes import MAX_ATTRIBUTE, remembered
 
 #: Before every class and id that comes from a session.
 PREFIX = "dynses-"
@@ -15,23 +16,14 @@ PREFIX = "dynses-"
 KEPT_CLASSES = frozenset({"dataframe"})
 
 _MAX_CLASSES = 50
-#: Longer `class` attributes are left out; those over the second length are not remembered.
-_MAX_LENGTH = 4_000
-_MAX_REMEMBERED = 400
 
 
 def class_attribute(value: str) -> str:
     """Return a `class` attribute whose names are the output's own."""
-    if len(value) > _MAX_REMEMBERED:
-        return _prefixed(value) if len(value) <= _MAX_LENGTH else ""
-    return _remembered(value)
+    return "" if len(value) > MAX_ATTRIBUTE else _prefixed(value)
 
 
-@lru_cache(maxsize=4096)
-def _remembered(value: str) -> str:
-    return _prefixed(value)
-
-
+@remembered
 def _prefixed(value: str) -> str:
     names = value.split()[:_MAX_CLASSES]
     return " ".join(name if name in KEPT_CLASSES else PREFIX + name for name in names)

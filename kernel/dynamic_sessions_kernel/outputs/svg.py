@@ -51,8 +51,6 @@ _FORBIDDEN_IN_VALUES = re.compile(r"url|\\|image-set|expression|/\*", re.IGNOREC
 
 _MAX_DEPTH = 200
 _MAX_NAMESPACE = 200
-#: On the root they would move it out of its place in the page.
-_NOT_ON_ROOT = ("transform", "filter", "clip-path", "mask")
 
 
 class NotADrawingError(ValueError):
@@ -144,7 +142,8 @@ class _Writer:
             kept += f" class={quoteattr(classes)}"
         for name, value in attributes.items():
             namespace, _, local = name.rpartition(_SEPARATOR)
-            if root and (local in _NOT_ON_ROOT or _moves(local, value)):
+            # On the root they would move the drawing out of its place in the page.
+            if root and (local in css.DRAWING_ONLY or _moves(local, value)):
                 continue
             written = self._attribute(element, namespace, local, value)
             if written is not None:
@@ -165,7 +164,7 @@ class _Writer:
         if name == "id":
             return "id", names.PREFIX + value
         if name == "style":
-            return "style", css.drawing_style(value)
+            return "style", css.style_attribute(value, drawing=True)
         if name not in _ATTRIBUTES or _FORBIDDEN_IN_VALUES.search(_URL.sub("", value)):
             return None
         return name, _URL.sub(rf"url(#{names.PREFIX}\2)", value)
@@ -197,7 +196,8 @@ class _Writer:
 
 
 def _moves(attribute: str, value: str) -> bool:
-    return attribute == "style" and any(name in css.drawing_style(value) for name in _NOT_ON_ROOT)
+    style = css.style_attribute(value, drawing=True) if attribute == "style" else ""
+    return any(name in style for name in css.DRAWING_ONLY)
 
 
 def _target(element: str, value: str) -> str | None:
