@@ -93,7 +93,8 @@ def test_reopened_without_trust_nothing_runs(reopened: Any) -> None:
 
 def test_exported_the_frames_draw(exported: Any) -> None:
     frame = exported.query_selector(FRAME).content_frame()
-    frame.child_frames[0].wait_for_selector("text=drawn by script")
+    inner = frame.wait_for_selector("iframe", state="attached").content_frame()
+    inner.wait_for_selector("text=drawn by script")
     assert len(exported.query_selector_all(FRAME)) == 2
 
 
