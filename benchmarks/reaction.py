@@ -18,7 +18,6 @@ import statistics
 import time
 
 import zmq
-
 from bridge import Kernel, ours, pool
 
 TRIES = 7

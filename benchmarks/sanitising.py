@@ -14,7 +14,8 @@ import time
 from typing import Any
 
 from bridge import ours, pool
-from dynamic_sessions_kernel.outputs.gate import Gate
+
+from dynamic_sessions_kernel.outputs.filter import Gate
 from dynamic_sessions_kernel.runtimes.base import Message
 
 ROUNDS = 7

@@ -18,11 +18,11 @@ from . import errors
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .pool.client import SessionPool
-    from .pool.failures import service_failure
-    from .pool.models import ExecutionResult, Image, PoolMetadata, RemoteFile, SessionInfo
-    from .pool.session import Session
-    from .pool.transport import Timeouts
+    from .client.execution_errors import service_failure
+    from .client.http.transport import Timeouts
+    from .client.models import ExecutionResult, Image, PoolMetadata, RemoteFile, SessionInfo
+    from .client.pool import SessionPool
+    from .client.session import Session
 
 __all__ = [
     "ExecutionResult",
@@ -46,16 +46,16 @@ _HOMES = {
     "RemoteFile": "models",
     "Session": "session",
     "SessionInfo": "models",
-    "SessionPool": "client",
-    "Timeouts": "transport",
-    "service_failure": "failures",
+    "SessionPool": "pool",
+    "Timeouts": "http.transport",
+    "service_failure": "execution_errors",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.pool.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.client.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -8,7 +8,7 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-from dynamic_sessions_kernel.app import DynamicSessionsApp
+from .jupyter.app import DynamicSessionsApp
 
 if __name__ == "__main__":
     DynamicSessionsApp.launch_instance()

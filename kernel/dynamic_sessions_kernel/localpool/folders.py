@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from .sandbox import remove_tree
+from .sandbox.choose import remove_tree
 
 _PREFIX = "dsk-pool-"
 # Names of unix sockets below it must stay within 107 bytes.

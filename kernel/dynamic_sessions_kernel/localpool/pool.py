@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.netutil import bind_sockets
 
+from .api.server import POOL_PATH, Service
 from .faults import FaultRates, Faults
 from .folders import PoolFolder
-from .sandbox import choose
-from .server import POOL_PATH, Service
-from .store import SessionStore
+from .sandbox.choose import choose
+from .sessions.store import SessionStore
 
 if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer

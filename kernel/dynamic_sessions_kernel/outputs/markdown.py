@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from dynamic_sessions_kernel.outputs import tex
+from . import latex
 
 _ZERO_WIDTH = "\u200b"
 
@@ -35,4 +35,4 @@ def harmless(text: str) -> str:
     text = _LINK.sub("]" + _ZERO_WIDTH, text)
     text = _DEFINITION.sub(rf"\g<label>{_ZERO_WIDTH}", text)
     text = _DIAGRAM.sub(rf"\g<fence>{_ZERO_WIDTH}", text)
-    return tex.harmless(text)
+    return latex.harmless(text)

@@ -10,20 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dynamic_sessions_kernel.outputs import (
-    html,
-    images,
-    markdown,
-    notices,
-    svg,
-    terminal,
-    tex,
-    viewers,
-)
-from dynamic_sessions_kernel.outputs.bokeh import EXEC, LOAD, Bokeh, escaped, greeting
+from . import ansi, images, latex, markdown, notices, svg
+from .html import output
+from .plots import viewers
+from .plots.bokeh import EXEC, LOAD, Bokeh, escaped, greeting
 
 if TYPE_CHECKING:
-    from dynamic_sessions_kernel.outputs.notices import Notice
+    from .notices import Notice
 
 PLAIN = "text/plain"
 HTML = "text/html"
@@ -64,7 +57,7 @@ def passed(
 
     There is always `text/plain` in it, except where nothing at all is to be shown.
     """
-    plain = terminal.harmless(_text(data.get(PLAIN)) or "")
+    plain = ansi.harmless(_text(data.get(PLAIN)) or "")
     bundle = Bundle(data, metadata, plain, bokeh)
     for mime in list(data)[:_MAX_TYPES]:
         _RULES.get(mime, _unknown)(str(mime), data[mime], bundle)
@@ -136,7 +129,7 @@ def _html(mime: str, value: Any, bundle: Bundle) -> None:
     if text is None:
         bundle.notices.append(notices.malformed(mime))
         return
-    shown = html.shown(greeting(text), plain=bundle.plain)
+    shown = output.shown(greeting(text), plain=bundle.plain)
     bundle.shown[mime] = shown.html
     if shown.remote:
         bundle.notices.append(notices.REMOTE_IMAGES)
@@ -150,7 +143,7 @@ def _svg(mime: str, value: Any, bundle: Bundle) -> None:
     try:
         bundle.shown[mime] = svg.drawing(text)
     except svg.NotADrawingError:
-        bundle.frames.append(html.framed(text, plain=bundle.plain))
+        bundle.frames.append(output.framed(text, plain=bundle.plain))
 
 
 def _javascript(mime: str, value: Any, bundle: Bundle) -> None:
@@ -161,10 +154,10 @@ def _javascript(mime: str, value: Any, bundle: Bundle) -> None:
         # The library comes with each figure, not with the cell that asks for it.
         bundle.bokeh.load(_text(bundle.data[LOAD]) or text)
     elif EXEC in bundle.data:
-        bundle.frames.append(html.framed(bundle.bokeh.figure(text), plain=bundle.plain))
+        bundle.frames.append(output.framed(bundle.bokeh.figure(text), plain=bundle.plain))
     else:
         page = f"<div></div><script>const element = document.querySelector('div');{escaped(text)}"
-        bundle.frames.append(html.framed(f"{page}</script>", plain=bundle.plain))
+        bundle.frames.append(output.framed(f"{page}</script>", plain=bundle.plain))
 
 
 def _json(mime: str, value: Any, bundle: Bundle) -> None:
@@ -187,7 +180,7 @@ def _plotly(mime: str, value: Any, bundle: Bundle) -> None:
         return
     if (figure := viewers.plain_plotly(value)) is not None:
         bundle.shown[mime] = figure
-    bundle.frames.append(html.framed(viewers.plotly_page(value), plain=bundle.plain))
+    bundle.frames.append(output.framed(viewers.plotly_page(value), plain=bundle.plain))
 
 
 def _vega(mime: str, value: Any, bundle: Bundle) -> None:
@@ -196,7 +189,7 @@ def _vega(mime: str, value: Any, bundle: Bundle) -> None:
         return
     if viewers.plain_vega(value):
         bundle.shown[mime] = value
-    bundle.frames.append(html.framed(viewers.vega_page(mime, value), plain=bundle.plain))
+    bundle.frames.append(output.framed(viewers.vega_page(mime, value), plain=bundle.plain))
 
 
 def _widget(_mime: str, _value: Any, bundle: Bundle) -> None:
@@ -204,10 +197,10 @@ def _widget(_mime: str, _value: Any, bundle: Bundle) -> None:
 
 
 _RULES: dict[str, Rule] = {
-    PLAIN: _textual(terminal.harmless),
+    PLAIN: _textual(ansi.harmless),
     HTML: _html,
     "text/markdown": _textual(markdown.harmless),
-    "text/latex": _textual(tex.harmless),
+    "text/latex": _textual(latex.harmless),
     "image/png": _image,
     "image/jpeg": _image,
     "image/gif": _image,

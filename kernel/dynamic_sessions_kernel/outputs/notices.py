@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamic_sessions_kernel.outputs import terminal
+from . import ansi
 
 _LIFT = "Outputs are isolated from this page; `%session trust` lifts that for this session."
 
@@ -40,13 +40,13 @@ COMMANDS = Notice(
 
 def unknown_type(mime: str) -> Notice:
     """Say that an output is of a type that nothing is known of."""
-    name = terminal.harmless(mime[:100]).strip()
+    name = ansi.harmless(mime[:100]).strip()
     return Notice(f"type:{name}", f"An output of type {name} was left out. {_LIFT}")
 
 
 def malformed(mime: str) -> Notice:
     """Say that an output is not what its type says, or is too large."""
-    name = terminal.harmless(mime[:100]).strip()
+    name = ansi.harmless(mime[:100]).strip()
     return Notice(
         f"malformed:{name}",
         f"An output of type {name} was left out: it is too large, or not what its type says.",

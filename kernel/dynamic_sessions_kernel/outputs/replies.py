@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynamic_sessions_kernel.outputs import mime, notices, terminal, viewers
+from . import ansi, mime, notices
+from .plots import viewers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamic_sessions_kernel.outputs.bokeh import Bokeh
-    from dynamic_sessions_kernel.outputs.notices import Notice
     from dynamic_sessions_kernel.runtimes.base import Content
+
+    from .notices import Notice
+    from .plots.bokeh import Bokeh
 
 _MAX_TEXT = 1024 * 1024
 _MAX_ITEMS = 10_000
@@ -228,7 +230,7 @@ def _count(value: object) -> int | None:
 
 
 def _string(value: object) -> str:
-    return terminal.harmless(value[:_MAX_TEXT]) if isinstance(value, str) else ""
+    return ansi.harmless(value[:_MAX_TEXT]) if isinstance(value, str) else ""
 
 
 def _line(value: object) -> str:

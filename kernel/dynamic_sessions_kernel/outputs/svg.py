@@ -11,7 +11,8 @@ import re
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from dynamic_sessions_kernel.outputs import css, images, names, sheets, tex
+from . import images, latex, prefixes
+from .css import declarations, stylesheets
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -76,7 +77,7 @@ class _Writer:
         self._scope = ""
 
     def write(self, source: str) -> str:
-        self._scope = names.scope(source)
+        self._scope = prefixes.scope(source)
         parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -135,7 +136,7 @@ class _Writer:
         kept = ""
         if root:
             kept = f' xmlns="{_SVG}" xmlns:xlink="{_XLINK}"'
-        classes = names.class_attribute(attributes.get("class", ""))
+        classes = prefixes.class_attribute(attributes.get("class", ""))
         if root:
             classes = f"{self._scope} {classes}".strip()
         if classes:
@@ -143,7 +144,7 @@ class _Writer:
         for name, value in attributes.items():
             namespace, _, local = name.rpartition(_SEPARATOR)
             # On the root they would move the drawing out of its place in the page.
-            if root and (local in css.DRAWING_ONLY or _moves(local, value)):
+            if root and (local in declarations.DRAWING_ONLY or _moves(local, value)):
                 continue
             written = self._attribute(element, namespace, local, value)
             if written is not None:
@@ -162,12 +163,12 @@ class _Writer:
 
     def _plain_attribute(self, name: str, value: str) -> tuple[str, str] | None:
         if name == "id":
-            return "id", names.PREFIX + value
+            return "id", prefixes.PREFIX + value
         if name == "style":
-            return "style", css.style_attribute(value, drawing=True)
+            return "style", declarations.style_attribute(value, drawing=True)
         if name not in _ATTRIBUTES or _FORBIDDEN_IN_VALUES.search(_URL.sub("", value)):
             return None
-        return name, _URL.sub(rf"url(#{names.PREFIX}\2)", value)
+        return name, _URL.sub(rf"url(#{prefixes.PREFIX}\2)", value)
 
     def _text(self, text: str) -> None:
         if self._skipping:
@@ -175,7 +176,7 @@ class _Writer:
         if self._style is not None:
             self._style.append(text)
         elif self._open and self._open[-1] not in {"", "svg", "g", "defs"}:
-            self._out.append(escape(tex.harmless(text)))
+            self._out.append(escape(latex.harmless(text)))
         elif text.strip() == "":
             self._out.append(text)
 
@@ -186,9 +187,9 @@ class _Writer:
         local = self._open.pop()
         if local == "style":
             source = "".join(self._style or ())
-            if len(source) > sheets.MAX_SHEET:
+            if len(source) > stylesheets.MAX_SHEET:
                 raise NotADrawingError("it has a long style sheet")
-            sheet = sheets.sheet(source, self._scope, drawing=True)
+            sheet = stylesheets.sheet(source, self._scope, drawing=True)
             self._style = None
             self._out.append(f"<style>{escape(sheet)}</style>")
         elif local:
@@ -196,14 +197,14 @@ class _Writer:
 
 
 def _moves(attribute: str, value: str) -> bool:
-    style = css.style_attribute(value, drawing=True) if attribute == "style" else ""
-    return any(name in style for name in css.DRAWING_ONLY)
+    style = declarations.style_attribute(value, drawing=True) if attribute == "style" else ""
+    return any(name in style for name in declarations.DRAWING_ONLY)
 
 
 def _target(element: str, value: str) -> str | None:
     inside = _REFERENCE.fullmatch(value.strip())
     if inside:
-        return f"#{names.PREFIX}{inside[1]}"
+        return f"#{prefixes.PREFIX}{inside[1]}"
     picture = _INLINE_IMAGE.fullmatch(value.strip())
     if picture and element == "image":
         data = images.checked(picture[1], picture[2])

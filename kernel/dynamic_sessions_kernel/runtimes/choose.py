@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .bridge.answers import CannotHostError
+from .bridge.responses import CannotHostError
 from .bridge.runtime import BridgeRuntime
 from .direct import DirectRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.errors import DynamicSessionsError
-    from dynamic_sessions_kernel.pool.session import Session
     from dynamic_sessions_kernel.settings import Settings
 
     from .base import Emit, Runtime

@@ -10,7 +10,7 @@ from dynamic_sessions_kernel.errors import DynamicSessionsError
 from dynamic_sessions_kernel.threads import start_call
 
 if TYPE_CHECKING:
-    from dynamic_sessions_kernel.pool.session import Session
+    from dynamic_sessions_kernel.client.session import Session
 
 #: Seconds that the service is waited for: a front end kills a kernel 2.5 s after it said goodbye.
 DELETE_SECONDS = 1.2

@@ -19,18 +19,18 @@ from dynamic_sessions_kernel.errors import (
 from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
-from .answers import TakenOverError
-from .envelope import EnvelopeError
-from .launcher import WHOLE_CELL
-from .link import Link, Received
-from .messages import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
-from .notice import Notice
-from .pending import Pending
+from .connection_notice import Notice
+from .inside.envelope import EnvelopeError
+from .inside.kernel_main import WHOLE_CELL
+from .pending_requests import Pending
+from .relay_client import Link, Received
+from .responses import TakenOverError
+from .validation import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamic_sessions_kernel.pool.session import Session
+    from dynamic_sessions_kernel.client.session import Session
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from .traceback import read_failure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynamic_sessions_kernel.pool.models import ExecutionResult, Image
+    from dynamic_sessions_kernel.client.models import ExecutionResult, Image
 
 #: Where the service cuts stdout and stderr, each, without a mark.
 SERVICE_CAP = 4096

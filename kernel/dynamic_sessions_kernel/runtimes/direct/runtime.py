@@ -10,24 +10,24 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from dynamic_sessions_kernel.client.execution_errors import service_failure
 from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
     InterpreterRestartedError,
     SessionLostError,
     UnexpectedAnswerError,
 )
-from dynamic_sessions_kernel.pool.failures import service_failure
 from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.threads import start_call
 
-from . import orders
+from . import remote_code
 from .keepalive import KeepAlive
 from .outputs import MAX_OUTPUT, messages
 
 if TYPE_CHECKING:
-    from dynamic_sessions_kernel.pool.models import ExecutionResult
-    from dynamic_sessions_kernel.pool.session import Session
+    from dynamic_sessions_kernel.client.models import ExecutionResult
+    from dynamic_sessions_kernel.client.session import Session
 
 #: Seconds for questions that a person waits for with a finger on the Tab key.
 _QUESTION_SECONDS = 10.0
@@ -93,11 +93,11 @@ class DirectRuntime(Runtime):
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
         if self._boot:
             return
-        result = await start_call(self._session.execute, orders.arrival(fresh=self._fresh))
+        result = await start_call(self._session.execute, remote_code.arrival(fresh=self._fresh))
         failure = service_failure(result)
         if failure is not None:
             raise failure
-        answer = orders.read_answer(result)
+        answer = remote_code.read_answer(result)
         boot = answer.get("boot")
         if not isinstance(boot, str) or not boot:
             raise UnexpectedAnswerError("The session's Python could not be made ready for cells.")
@@ -140,7 +140,7 @@ class DirectRuntime(Runtime):
         """Return what is sent for a part, and count the cell with the first part of it."""
         counted = self._counted == request.id
         stores = stores and not counted
-        code = orders.cell(
+        code = remote_code.cell(
             part.code,
             boot=self._boot,
             count=self._count - 1 if counted else self._count,
@@ -252,7 +252,7 @@ class DirectRuntime(Runtime):
 
     def _check(self, result: ExecutionResult) -> None:
         """Raise what the service did not do; forget the session where its variables are gone."""
-        if orders.taken_over(result):
+        if remote_code.taken_over(result):
             self.taken = True
             self._lose(
                 SessionLostError(
@@ -262,7 +262,7 @@ class DirectRuntime(Runtime):
                     "(DYNAMIC_SESSIONS_IDENTIFIER)."
                 )
             )
-        if orders.nobody_there(result):
+        if remote_code.nobody_there(result):
             self._lose(self._gone(result.container))
         failure = service_failure(result)
         if isinstance(failure, InterpreterRestartedError):
@@ -308,7 +308,7 @@ class DirectRuntime(Runtime):
             return None  # no answer to Tab; the next cell tells what is wrong
 
     async def _question(self, kind: str, **content: Any) -> Content:
-        code = orders.question(self._boot, kind, **content)
+        code = remote_code.question(self._boot, kind, **content)
         self._running = running = start_call(self._ask, code)
         try:
             result = await asyncio.shield(running)
@@ -319,7 +319,7 @@ class DirectRuntime(Runtime):
         except (SessionLostError, InterpreterRestartedError) as loss:
             self._loss = loss
             raise
-        return orders.read_answer(result)
+        return remote_code.read_answer(result)
 
     def _ask(self, code: str) -> ExecutionResult:
         return self._session.execute(code, timeout=_QUESTION_SECONDS, attempts=1)

@@ -1,0 +1,1 @@
+"""The generations of the service's API: one module each behind one contract."""

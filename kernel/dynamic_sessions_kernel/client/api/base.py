@@ -1,0 +1,205 @@
+"""What both generations of the API have in common, and how one is chosen.
+
+A generation is a translator without a memory: it turns what is asked into `Call`s and the bodies of
+answers into models. Which of the two speaks is decided by the api-version alone.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from dynamic_sessions_kernel.client.http.messages import Call
+from dynamic_sessions_kernel.client.models import PoolMetadata
+from dynamic_sessions_kernel.errors import SettingsError
+
+from .parsing import json_object, session_info, unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynamic_sessions_kernel.client.http.messages import Answer, Body
+    from dynamic_sessions_kernel.client.models import ExecutionResult, RemoteFile, SessionInfo
+
+DEFAULT_VERSION = "2025-10-02-preview"
+#: The first api-version of the current generation.
+FIRST_CURRENT = "2024-10-02"
+#: The first with `/session`, `/listSessions` and `/metadata`.
+FIRST_WITH_SESSIONS = "2025-02-02"
+#: The first with recursive listings and a limit for output.
+FIRST_WITH_OUTPUT_LIMIT = "2025-10-02"
+
+UNKNOWN_RUN = (
+    "It is unknown whether the code ran: look at what it would have changed before you run it "
+    "again."
+)
+
+
+class Generation(ABC):
+    """The calls and answers of one generation, at one api-version.
+
+    Attributes:
+        api_version: as it goes into every call.
+        limits_output: whether an execution can ask for more than 4096 of output.
+    """
+
+    limits_output = False
+
+    def __init__(self, api_version: str) -> None:
+        self.api_version = api_version
+
+    @abstractmethod
+    def run(self, code: str, seconds: int, max_output: int | None) -> Call:
+        """Run code."""
+
+    @abstractmethod
+    def ran(self, answer: Answer) -> ExecutionResult | str:
+        """Return the outcome, or the id of an execution that still runs."""
+
+    def poll(self, execution_id: str) -> Call:
+        """Ask for an execution that `ran` gave the id of."""
+        raise NotImplementedError(execution_id)
+
+    @abstractmethod
+    def upload(
+        self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
+    ) -> Call:
+        """Upload a file; `make_body` takes the name that its part has."""
+
+    @abstractmethod
+    def uploaded(self, answer: Answer, directory: str) -> RemoteFile:
+        """Return the file as the service has it."""
+
+    @abstractmethod
+    def list_folder(self, directory: str, *, recursive: bool) -> Call:
+        """List a folder, or as much of it as this generation lists at once."""
+
+    @abstractmethod
+    def listed(self, body: Mapping[str, Any], directory: str) -> list[RemoteFile]:
+        """One page of a listing."""
+
+    @abstractmethod
+    def download(self, directory: str, name: str) -> Call:
+        """Download a file."""
+
+    @abstractmethod
+    def delete(self, directory: str, name: str) -> Call:
+        """Delete a file."""
+
+    @abstractmethod
+    def describe(self, directory: str, name: str) -> Call:
+        """Ask for one file."""
+
+    @abstractmethod
+    def described(self, answer: Answer, directory: str, name: str) -> RemoteFile | None:
+        """Return the file that `describe` asked for; None where the answer does not hold it."""
+
+    @property
+    def lists_recursively(self) -> bool:
+        """Whether one listing can cover the folders inside too."""
+        return False
+
+    def select(
+        self, files: list[RemoteFile], directory: str, *, recursive: bool
+    ) -> list[RemoteFile]:
+        """Keep what was asked for of a listing that holds more."""
+        del directory, recursive
+        return files
+
+    def session(self) -> Call:
+        """Ask for a session's times."""
+        return self._sessions_call("GET", "session", "asking for the session")
+
+    def session_told(self, answer: Answer) -> SessionInfo:
+        """Return a session's times."""
+        return session_info(json_object(answer), answer.doing)
+
+    def delete_session(self) -> Call:
+        """End a session."""
+        return self._sessions_call("DELETE", "session", "deleting the session")
+
+    def list_sessions(self, skip: int) -> Call:
+        """List the pool's sessions after the first `skip`."""
+        call = self._sessions_call("GET", "listSessions", "listing the pool's sessions")
+        return call.asking(skip=str(skip)) if skip else call
+
+    def sessions_listed(self, body: Mapping[str, Any]) -> list[SessionInfo]:
+        """One page of the pool's sessions."""
+        doing = "listing the pool's sessions"
+        return [session_info(item, doing) for item in items(body, doing)]
+
+    def metadata(self) -> Call:
+        """Ask what sessions have installed."""
+        return self._sessions_call("GET", "metadata", "asking what is installed")
+
+    def metadata_told(self, answer: Answer) -> PoolMetadata:
+        """Return what sessions have installed."""
+        body = json_object(answer)
+        runtimes = items(body, answer.doing, "runtimes")
+        packages = body.get("preInstalledPackages")
+        return PoolMetadata(tuple(runtimes), _packages(packages, answer.doing), body)
+
+    def _call(self, method: str, path: str, doing: str, directory: str = "", **more: Any) -> Call:
+        params = {"api-version": self.api_version}
+        if directory:
+            params["path"] = directory
+        return Call(method, path, doing, params, **more)
+
+    def _sessions_call(self, method: str, path: str, doing: str) -> Call:
+        # A pool answers several api-versions, so an older choice keeps it from none of these
+        # (LangChain's client, tested live, deletes sessions of a legacy pool so).
+        enough = self.api_version >= FIRST_WITH_SESSIONS
+        version = self.api_version if enough else DEFAULT_VERSION
+        return Call(method, path, doing, {"api-version": version})
+
+
+def items(body: Mapping[str, Any], doing: str, name: str = "value") -> list[Mapping[str, Any]]:
+    """Return the objects of a list in an answer; empty where it is missing."""
+    found = body.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise unexpected(doing, f"has no list of objects in {name}")
+    return found
+
+
+def in_url(path: str) -> str:
+    """Return a name or path as part of an address."""
+    return quote(path, safe="")
+
+
+def choose_generation(api_version: str) -> Generation:
+    """Return the generation that speaks `api_version`.
+
+    Raises:
+        SettingsError: it is no api-version.
+    """
+    from .current import Current
+    from .legacy import Legacy
+
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", api_version, re.ASCII):
+        raise SettingsError(
+            "The setting `api_version` (DYNAMIC_SESSIONS_API_VERSION) is a date such as "
+            f"{DEFAULT_VERSION}."
+        )
+    return (Current if api_version >= FIRST_CURRENT else Legacy)(api_version)
+
+
+def _packages(packages: Any, doing: str) -> dict[str, str]:
+    """Name to version, from a mapping, a list of `name==version`, or a list of objects."""
+    if packages is None:
+        return {}
+    if isinstance(packages, dict):
+        return {str(name): str(version or "") for name, version in packages.items()}
+    if not isinstance(packages, list):
+        raise unexpected(doing, "has no list of packages")
+    found = {}
+    for package in packages:
+        if isinstance(package, dict):
+            found[str(package.get("name", ""))] = str(package.get("version") or "")
+        else:
+            name, _, version = str(package).partition("==")
+            found[name] = version
+    return found

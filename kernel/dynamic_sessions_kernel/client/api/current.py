@@ -1,0 +1,148 @@
+"""The current generation of the API: `/executions`, flat bodies, folders (from 2024-10-02)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dynamic_sessions_kernel.client.http.messages import json_body
+from dynamic_sessions_kernel.client.models import ExecutionResult
+
+from .base import FIRST_WITH_OUTPUT_LIMIT, UNKNOWN_RUN, Generation, in_url, items
+from .parsing import field, image, json_object, moment, remote_file, result_value, text, unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dynamic_sessions_kernel.client.http.messages import Answer, Body, Call
+    from dynamic_sessions_kernel.client.models import RemoteFile
+
+_RUNNING = {"running", "notstarted"}
+
+
+class Current(Generation):
+    """Translates to and from the current generation."""
+
+    def __init__(self, api_version: str) -> None:
+        super().__init__(api_version)
+        self.limits_output = api_version >= FIRST_WITH_OUTPUT_LIMIT
+
+    def run(self, code: str, seconds: int, max_output: int | None) -> Call:
+        """Run code."""
+        body: dict[str, Any] = {
+            "codeInputType": "Inline",
+            "executionType": "Synchronous",
+            "code": code,
+            "timeoutInSeconds": seconds,
+        }
+        if max_output is not None and self.limits_output:
+            body["outputStreamsMaxLength"] = max_output
+        return self._call(
+            "POST",
+            "executions",
+            "running code",
+            body=json_body(body),
+            repeatable=False,
+            if_lost=UNKNOWN_RUN,
+        )
+
+    def ran(self, answer: Answer) -> ExecutionResult | str:
+        """Return the outcome, or the id of an execution that still runs."""
+        body, doing = json_object(answer), answer.doing
+        status, execution_id = text(body, "status", doing).lower(), text(body, "id", doing)
+        if status in _RUNNING and re.fullmatch(r"[\w-]{1,128}", execution_id):
+            return execution_id
+        if status not in ("succeeded", "failed"):
+            raise unexpected(doing, "tells neither success nor failure")
+        outcome = field(body, "result", dict, doing) or {}
+        error = field(body, "error", dict, doing) or {}
+        value = result_value(outcome.get("executionResult"))
+        milliseconds = field(outcome, "executionTimeInMilliseconds", (int, float), doing)
+        return ExecutionResult(
+            status="Succeeded" if status == "succeeded" else "Failed",
+            stdout=text(outcome, "stdout", doing),
+            stderr=text(outcome, "stderr", doing) or _error_text(error, doing),
+            result=value,
+            image=image(value),
+            duration=None if milliseconds is None else milliseconds / 1000,
+            execution_id=execution_id,
+            container=answer.headers.get("x-ms-session-guid", ""),
+            raw=body,
+        )
+
+    def poll(self, execution_id: str) -> Call:
+        """Ask for an execution that still ran."""
+        return self._call(
+            "GET", f"executions/{execution_id}", "waiting for code", if_lost=UNKNOWN_RUN
+        )
+
+    def upload(
+        self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
+    ) -> Call:
+        """Upload a file."""
+        return self._call(
+            "POST",
+            "files",
+            f"uploading {size} bytes",
+            directory,
+            body=lambda: make_body(name),
+            if_lost="It is unknown whether the file arrived; upload it again.",
+        )
+
+    def uploaded(self, answer: Answer, directory: str) -> RemoteFile:
+        """Return the file as the service has it."""
+        return _file(json_object(answer), directory, answer.doing)
+
+    def list_folder(self, directory: str, *, recursive: bool) -> Call:
+        """List a folder."""
+        call = self._call("GET", "files", "listing files", directory)
+        return call.asking(recursive="true") if recursive and self.lists_recursively else call
+
+    def listed(self, body: Mapping[str, Any], directory: str) -> list[RemoteFile]:
+        """Return one page of a listing."""
+        doing = "listing files"
+        return [_file(item, directory, doing) for item in items(body, doing)]
+
+    def describe(self, directory: str, name: str) -> Call:
+        """Ask for one file."""
+        return self._call("GET", f"files/{in_url(name)}", "asking for a file", directory)
+
+    def described(self, answer: Answer, directory: str, name: str) -> RemoteFile | None:
+        """Return the file that was asked for."""
+        del name  # the answer is about this one alone
+        return _file(json_object(answer), directory, answer.doing)
+
+    def download(self, directory: str, name: str) -> Call:
+        """Download a file."""
+        path = f"files/{in_url(name)}/content"
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        return self._call("GET", path, "downloading a file", directory, headers=headers)
+
+    def delete(self, directory: str, name: str) -> Call:
+        """Delete a file."""
+        return self._call("DELETE", f"files/{in_url(name)}", "deleting a file", directory)
+
+    @property
+    def lists_recursively(self) -> bool:
+        """Whether one listing covers the folders inside too."""
+        return self.limits_output
+
+
+def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:
+    folders, _, name = text(body, "name", doing).rpartition("/")
+    directory = text(body, "directory", doing) or "/".join(filter(None, (directory, folders)))
+    return remote_file(
+        name,
+        directory,
+        body.get("sizeInBytes"),
+        doing,
+        is_directory=text(body, "type", doing).lower() == "directory",
+        modified=moment(body.get("lastModifiedAt")),
+        content_type=text(body, "contentType", doing),
+    )
+
+
+def _error_text(error: Mapping[str, Any], doing: str) -> str:
+    """Return the specification's error of a failed run, for when `stderr` is empty."""
+    inner = field(error, "error", dict, doing) or error
+    return text(inner, "message", doing) or text(inner, "code", doing)

@@ -1,0 +1,193 @@
+"""The service's error answers, and the sentence for each: a table, row by row as documented.
+
+The service's own words are quoted where they help, bounded, and with the session's identifier and
+the token taken out: a service may repeat what it was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynamic_sessions_kernel.errors import (
+    BadRequestError,
+    FileNameError,
+    FileTooLargeError,
+    ForbiddenError,
+    PoolFullError,
+    PoolNotFoundError,
+    RemoteFileNotFoundError,
+    ServiceError,
+    SessionNotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .messages import Call
+
+ROLE = "Azure ContainerApps Session Executor"
+_QUOTE_LIMIT = 500
+
+
+class _Row(NamedTuple):
+    kind: type[ServiceError]
+    sentence: str
+
+
+_NO_SESSION = _Row(
+    SessionNotFoundError,
+    "The pool has no session of this identifier (any more): it was never used, was deleted, or "
+    "cooled down. Running code starts a fresh one.",
+)
+_FILE_NAME = _Row(
+    FileNameError,
+    "The service does not take this name for a file or folder. It takes letters, digits, space and "
+    "-_.@$&=;,#%^(), no dot in a folder's name, and at most five folders deep.{quote}",
+)
+
+#: By the service's code, whatever the status: codes say more.
+_BY_CODE: dict[str, _Row] = {
+    "FileNotFound": _Row(
+        RemoteFileNotFoundError,
+        "The session has no such file ({doing}). `list_files` shows what is below /mnt/data; a "
+        "session that cooled down lost its files.",
+    ),
+    "FileNameInvalid": _FILE_NAME,
+    "FilePathInvalid": _FILE_NAME,
+    "NoSessionFoundError": _NO_SESSION,
+    "SessionWithIdentifierNotFound": _NO_SESSION,
+    "SessionPropertiesMissing": _Row(
+        BadRequestError,
+        "The service expects the body of another API generation. Check `api_version` "
+        "(DYNAMIC_SESSIONS_API_VERSION), now {version}.",
+    ),
+    "SessionRequestValidationFailed": _Row(
+        BadRequestError,
+        "The service does not accept the request ({doing}): its identifier or query is not valid. "
+        "Check the identifier (4 to 128 letters, digits or -) and `api_version`, now "
+        "{version}.{quote}",
+    ),
+    "SessionRequestNotSupported": _Row(
+        BadRequestError,
+        "This pool does not offer {doing} in API version {version}. A pool of custom containers "
+        "has no Python to run code with: use one of type PythonLTS.{quote}",
+    ),
+}
+
+_BY_STATUS: dict[int, _Row] = {
+    400: _Row(BadRequestError, "The service does not accept the request ({doing}).{quote}"),
+    401: _Row(
+        UnauthorizedError,
+        "The service did not accept the sign-in (401). Run `az login` and try again; the token has "
+        "to be for https://dynamicsessions.io. The service also says this when it does not know "
+        "the API version, now {version}: check `api_version` (DYNAMIC_SESSIONS_API_VERSION).",
+    ),
+    403: _Row(
+        ForbiddenError,
+        f"The sign-in is good but may not use this pool (403). It needs the role *{ROLE}* on the "
+        f'pool: `az role assignment create --role "{ROLE}" --assignee YOU --scope POOL_ID`. A new '
+        "role takes up to 5 minutes to work.",
+    ),
+    404: _Row(
+        PoolNotFoundError,
+        "There is no such pool at {host} (404). Check the endpoint: `az containerapp sessionpool "
+        "show --query properties.poolManagementEndpoint` prints it.{quote}",
+    ),
+    413: _Row(
+        FileTooLargeError,
+        "Too large for the service (413, {doing}): it takes files of up to 128 MB. Split the file "
+        "or compress it.",
+    ),
+    429: _Row(
+        PoolFullError,
+        "The pool has no session to spare (429). Delete sessions that are not needed or wait until "
+        "some cool down, then try again; `az containerapp sessionpool update --max-sessions` "
+        "enlarges the pool.{quote}",
+    ),
+}
+_UNAVAILABLE = _Row(
+    UnavailableError, "The service is in trouble ({status}, {doing}). {if_lost}{quote}"
+)
+_TROUBLE = {HTTPStatus.REQUEST_TIMEOUT, *range(500, 600)}
+_OTHER = _Row(ServiceError, "The service refused the request ({status}, {doing}).{quote}")
+
+
+def service_error(
+    status: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    call: Call,
+    host: str,
+    secrets: Iterable[str] = (),
+) -> ServiceError:
+    """Return the error for an answer of status 400 and above.
+
+    Args:
+        status: the answer's HTTP status.
+        headers: the answer's, by lower-case name.
+        content: the answer's body, or the beginning of it.
+        call: what was asked.
+        host: of the pool.
+        secrets: what must not be in the message, however the service came by it.
+    """
+    body = _envelope(content)
+    code = _text(body.get("code")) or headers.get("x-ms-error-code", "")
+    row = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if row is None:
+        row = _UNAVAILABLE if status in _TROUBLE else _OTHER
+    message = row.sentence.format(
+        doing=call.doing,
+        host=host,
+        status=status,
+        version=call.params.get("api-version", ""),
+        if_lost=call.if_lost,
+        quote=_quote(code, _text(body.get("message")) or _text(body.get("detail"))),
+    )
+    error = row.kind(
+        scrub(message, secrets),
+        status=status,
+        code=scrub(code[:100], secrets),
+        trace_id=scrub(_text(body.get("traceId"))[:100], secrets),
+    )
+    error.retry_after = _seconds(headers.get("retry-after", ""))
+    return error
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Take secrets, and whatever looks like a token, out of a text."""
+    for secret in secrets:
+        text = text.replace(secret, "[hidden]")
+    return re.sub(r"eyJ[\w-]{10,}\.[\w-]+(\.[\w-]*)?", "[hidden]", text)
+
+
+def _envelope(content: bytes) -> Mapping[str, Any]:
+    """Return the error's fields from either envelope or problem+json; empty for neither."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        body = body["error"]
+    return body if isinstance(body, dict) else {}
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return the header's seconds; its other form, a date, depends on two clocks and is left."""
+    return float(retry_after) if re.fullmatch(r"\d{1,6}", retry_after.strip()) else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _quote(code: str, message: str) -> str:
+    said = " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", f"{code} {message}").split())
+    if not said:
+        return ""
+    return f" The service says: {said[:_QUOTE_LIMIT]}"

@@ -1,0 +1,165 @@
+"""One cell from the front end's request to the reply: its parts, its commands, its failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.errors import DynamicSessionsError
+from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, make_plan
+from dynamic_sessions_kernel.runtimes.base import Message, Part
+from dynamic_sessions_kernel.threads import start_call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+    from typing import TypeVar
+
+    from dynamic_sessions_kernel.magics import Cancelled, Command, Plan, SessionControl
+    from dynamic_sessions_kernel.runtimes.base import Content, Emit, Request, Runtime
+
+    from .session_manager import Connection
+
+    T = TypeVar("T")
+
+#: Seconds that a command has, once interrupted, to say by itself what it has done.
+_COMMAND_GRACE = 1.0
+_STOPPED = "Interrupted before anything of this cell ran."
+_STOPPED_LATER = "Interrupted: of this cell, only what stands above the command ran."
+
+_log = logging.getLogger(__name__)
+
+
+class _Interrupted(Exception):  # noqa: N818 - ends a cell, and is no error
+    """The person interrupted the cell while nothing of it ran in the session."""
+
+
+class Cell:
+    """A cell on its way. Everything but `interrupt` is used once.
+
+    Args:
+        request: the front end's `execute_request`.
+        count: the number that the cell was announced with.
+        connection: the way to the session.
+        folder: the notebook's, which commands start from.
+        emit: takes the cell's messages.
+        show: takes what was made here for the page; it passes no gate.
+        control: makes what commands act on the session with.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        count: int,
+        connection: Connection,
+        folder: Path,
+        *,
+        emit: Emit,
+        show: Emit,
+        control: Callable[[Cancelled], SessionControl],
+    ) -> None:
+        self._request = request
+        self._count = count
+        self._connection = connection
+        self._emit = emit
+        self._show = show
+        self._folder = folder
+        self._control = control
+        self._stop = threading.Event()
+        self._stopped = asyncio.Event()
+        self._runtime: Runtime | None = None
+        self._began = False
+
+    def interrupt(self) -> None:
+        """Interrupt the cell wherever it is; called on the kernel's loop."""
+        if self._runtime is not None:
+            self._runtime.interrupt()
+        else:
+            self._stop.set()
+            self._stopped.set()
+
+    async def run(self) -> Content:
+        """Run the cell; returns `execute_reply` content, and never raises but for cancellation."""
+        try:
+            return await self._run()
+        except _Interrupted:
+            return self._failed("KeyboardInterrupt", _STOPPED_LATER if self._began else _STOPPED)
+        except CommandInterruptedError as error:
+            return self._failed("KeyboardInterrupt", str(error))
+        except DynamicSessionsError as error:
+            self._connection.failed(error)
+            return self._failed(type(error).__name__, str(error))
+        except Exception as error:  # noqa: BLE001 - see below
+            # Without a reply the front end would wait for ever.
+            _log.exception("a cell failed in the kernel itself")
+            return self._failed(
+                "KernelError",
+                f"The kernel itself failed ({type(error).__name__}); it is unknown what of the "
+                "cell ran. Its log, where Jupyter runs, has the details: please report them.",
+            )
+
+    async def _run(self) -> Content:
+        plan = make_plan(str(self._request.content["code"]))
+        if plan.commands:
+            await self._unless_stopped(start_call(plan.check, self._folder, self._stop.is_set))
+        return await self._steps(plan)
+
+    async def _steps(self, plan: Plan) -> Content:
+        # What stands where nothing of the cell runs in a session.
+        reply: Content = {"status": "ok", "execution_count": self._count}
+        reply |= {"user_expressions": {}, "payload": []}
+        for step in plan.steps:
+            part = step if isinstance(step, Part) else await self._command(step)
+            if part is None or (plan.only_counts(part) and not self._connection.connected):
+                continue
+            runtime = self._connection.at_hand()
+            if runtime is None:
+                runtime = await self._unless_stopped(self._connection.ready())
+            if self._stopped.is_set():
+                raise _Interrupted
+            self._runtime, self._began = runtime, True
+            try:
+                reply = await runtime.execute(self._request, part)
+            finally:
+                self._runtime = None
+            if reply.get("status") != "ok":
+                break
+        return reply
+
+    async def _command(self, command: Command) -> Part | None:
+        if command.action.needs_session:
+            await self._unless_stopped(self._connection.ready())
+        stopped = self._stop.is_set
+        context = Context(self._connection.session, self._tell, stopped, self._control(stopped))
+        return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE)
+
+    def _tell(self, msg_type: str, content: Content) -> None:
+        send = self._show if msg_type == "display_data" else self._emit
+        send(Message(msg_type, content, self._request.id))
+
+    async def _unless_stopped(self, work: Awaitable[T], grace: float = 0.0) -> T:
+        """Wait for work, at most until an interrupt and the grace after it."""
+        future = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({future, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not future.done() and grace:
+                await asyncio.wait({future}, timeout=grace)
+        finally:
+            stopped.cancel()
+        if future.done():
+            return future.result()
+        future.cancel()
+        raise _Interrupted
+
+    def _failed(self, ename: str, evalue: str) -> Content:
+        error: Content = {
+            "ename": ename,
+            "evalue": evalue,
+            "traceback": [f"\x1b[31m{ename}\x1b[39m: {evalue}"],
+        }
+        self._emit(Message("error", error, self._request.id))
+        reply: Content = {"status": "error", "execution_count": self._count, **error}
+        return {**reply, "user_expressions": {}, "payload": []}

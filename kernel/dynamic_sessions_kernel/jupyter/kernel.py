@@ -1,0 +1,399 @@
+"""The Jupyter face: front ends' requests in, messages out. It knows no HTTP.
+
+ipykernel's base class runs a kernel whose cells run in its own process, on its own thread. Ours
+run elsewhere, so the event loop is always free: each message is served as a task of its own, cells
+take turns behind a lock, and an interrupt is a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipykernel._version import kernel_protocol_version
+from ipykernel.jsonutil import json_clean
+from ipykernel.kernelbase import Kernel
+from zmq.eventloop.zmqstream import ZMQStream
+
+from dynamic_sessions_kernel._version import __version__
+from dynamic_sessions_kernel.errors import DynamicSessionsError, SessionLostError
+from dynamic_sessions_kernel.magics import complete, complete_name, contains_command
+from dynamic_sessions_kernel.outputs.filter import Gate
+from dynamic_sessions_kernel.runtimes.base import Request
+from dynamic_sessions_kernel.runtimes.choose import offers_debugger
+from dynamic_sessions_kernel.settings import SettingTraits
+
+from .cell import Cell
+from .debug_replies import reply_without_session
+from .publisher import Outbox
+from .session_control import Control
+from .session_manager import Connection
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.magics import Cancelled
+    from dynamic_sessions_kernel.outputs.filter import Mode
+    from dynamic_sessions_kernel.runtimes.base import Content
+
+_COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
+#: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
+_BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
+#: Seconds that a session has to answer what is no cell: cells wait behind it.
+_ANSWER_SECONDS = 30.0
+#: Seconds that the end may take; front ends kill after 2.5.
+_LEAVE_SECONDS = 1.5
+
+_log = logging.getLogger(__name__)
+
+
+class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipykernel has no types
+    """A kernel whose cells run in a dynamic session."""
+
+    implementation = "dynamic_sessions_kernel"
+    implementation_version = __version__
+    banner = f"Python in an Azure Container Apps dynamic session ({__version__})"
+    language_info = {  # noqa: RUF012 - the base class declares it so
+        "name": "python",
+        "version": ".".join(map(str, sys.version_info[:3])),
+        "mimetype": "text/x-python",
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "pygments_lexer": "ipython3",
+        "nbconvert_exporter": "python",
+        "file_extension": ".py",
+    }
+    msg_types = [*Kernel.msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
+    control_msg_types = [*Kernel.control_msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # A wrong setting is told by the first cell; until then, the safe one holds.
+        mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
+        self._gate = Gate(mode, holds_command=contains_command)
+        self._outbox = Outbox(
+            self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop
+        )
+        self._connection = Connection(self, self.session.key, self._outbox.send, self._outbox.show)
+        self._cell: Cell | None = None
+        self._cell_parent: dict[str, Any] = {}
+        # Requests, other than executions, that wait for their turn behind cells.
+        self._in_line = 0
+        self._left = False
+
+    def start(self) -> None:
+        """Begin to serve, on the running event loop."""
+        super().start()
+        self._loop = self.io_loop.asyncio_loop
+        self._stdin_stream = ZMQStream(self.stdin_socket, self.io_loop)
+        self._stdin_stream.on_recv(self._take_input, copy=False)
+
+    def _on_loop(self, function: Any, *arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def pre_handler_hook(self) -> None:
+        """Leave signals alone: the base class would make an interrupt end the process."""
+
+    def post_handler_hook(self) -> None:
+        """See `pre_handler_hook`."""
+
+    # -- messages ---------------------------------------------------------------------------
+
+    async def dispatch_control(self, msg: Any) -> None:
+        """Serve a control message at once: a debugger's slow answer must not hold an interrupt."""
+        identities, parent = self._read(msg)
+        if parent is not None:
+            await self._serve(identities, parent, self.control_handlers, "control")
+
+    async def shell_main(self, subshell_id: str | None, msg: Any) -> None:
+        """Serve a shell message, in turn behind cells where its kind asks for that."""
+        del subshell_id  # none are offered
+        identities, parent = self._read(msg)
+        if parent is None:
+            return
+        kind = parent["header"]["msg_type"]
+        busy = self._main_asyncio_lock.locked()
+        passing = kind in _BESIDE_CELLS and not self._in_line
+        if busy and (passing or kind in _COMM_TYPES):
+            await self._serve(identities, parent, self.shell_handlers, "shell")
+            self._still_busy()
+            return
+        waits = busy and kind != "execute_request"
+        self._in_line += waits
+        try:
+            async with self._main_asyncio_lock:
+                self._in_line -= waits
+                waits = False
+                await self._serve(identities, parent, self.shell_handlers, "shell")
+        finally:
+            self._in_line -= waits
+
+    async def _serve(
+        self, identities: list[bytes], parent: dict[str, Any], handlers: Any, channel: str
+    ) -> None:
+        kind = parent["header"]["msg_type"]
+        stream = self.control_stream if channel == "control" else self.shell_stream
+        self._outbox.remember(identities, parent)
+        self._publish_status("busy", channel, parent=parent)
+        if kind == "execute_request" and self._aborting:
+            self._send_abort_reply(stream, parent, identities)
+        elif kind not in handlers:
+            _log.warning("a message of an unknown type was dropped: %.40r", kind)
+        else:
+            try:
+                await handlers[kind](stream, identities, parent)
+            except Exception:  # noqa: BLE001 - see below
+                # A malformed request must not end the kernel.
+                _log.exception("%s could not be served", kind)
+        self._publish_status_and_flush("idle", channel, stream, parent=parent)
+
+    def _read(self, msg: Any) -> tuple[list[bytes], dict[str, Any] | None]:
+        try:
+            identities, frames = self.session.feed_identities(msg, copy=False)
+            message = self.session.deserialize(frames, content=True, copy=False)
+            message["header"]["msg_type"] = str(message["header"]["msg_type"])
+        except Exception as error:  # noqa: BLE001 - a forged or broken message, of whatever kind
+            _log.warning("an invalid message was dropped: %s", type(error).__name__)
+            return [], None
+        return identities, message
+
+    def _still_busy(self) -> None:
+        """Say again that a cell runs, after the *idle* of what was served beside it."""
+        if self._cell is not None:
+            self._publish_status("busy", "shell", parent=self._cell_parent)
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        """Abort the executions that wait by now."""
+        del subshell_id
+        self._aborting = True
+        self.shell_stream.flush()
+
+        async def stop_aborting() -> None:
+            await asyncio.sleep(self.stop_on_error_timeout)
+            # In turn behind all that waited.
+            async with self._main_asyncio_lock:
+                self._aborting = False
+
+        self._aborted = asyncio.create_task(stop_aborting())
+
+    # -- cells ------------------------------------------------------------------------------
+
+    @property
+    def execution_count(self) -> int:
+        """The number of the next cell: the runtime's, so that one count shows."""
+        runtime = self._connection.runtime
+        return 1 if runtime is None else runtime.execution_count
+
+    async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Run a cell."""
+        content = parent["content"]
+        content["code"] = _encodable(content["code"])
+        silent = bool(content.get("silent", False))
+        metadata = self.init_metadata(parent)
+        count = self.execution_count
+        if not silent:
+            self._publish_execute_input(content["code"], parent, count)
+        request = _request(parent)
+        self._connection.enter(request.id, visible=not silent)
+        self._cell_parent = parent
+        self._cell = Cell(
+            request,
+            count,
+            self._connection,
+            Path.cwd(),
+            emit=self._outbox.send,
+            show=self._outbox.show,
+            control=self._control,
+        )
+        try:
+            reply = await self._cell.run()
+        finally:
+            self._cell = None
+        if reply.get("ename") == SessionLostError.__name__:
+            self._gate.reset()  # trust was given to the session that is gone
+        reply = json_clean(self._gate.pass_reply("execute_reply", reply))
+        self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
+        if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
+            self._abort_queues()
+
+    async def interrupt_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Hand an interrupt over to the cell that runs, from the control thread."""
+        self._on_loop(self._interrupt)
+        self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
+
+    def _interrupt(self) -> None:
+        if self._cell is not None:
+            self._cell.interrupt()
+
+    def _control(self, cancelled: Cancelled) -> Control:
+        return Control(
+            self._connection,
+            self._gate,
+            self._outbox.send,
+            self._loop,
+            runtime=self.runtime,
+            cancelled=cancelled,
+        )
+
+    def _take_input(self, msg: Any) -> None:
+        _, reply = self._read(msg)
+        if reply is not None and reply["header"]["msg_type"] == "input_reply":
+            self._tell(reply)
+
+    # -- questions --------------------------------------------------------------------------
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """What front ends are told first."""
+        return {
+            "protocol_version": kernel_protocol_version,
+            "implementation": self.implementation,
+            "implementation_version": self.implementation_version,
+            "language_info": self.language_info,
+            "banner": self.banner,
+            "help_links": [],
+            "supported_features": ["debugger"] if offers_debugger(self.runtime) else [],
+        }
+
+    async def complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Complete: our own commands here, everything else in the session."""
+        content = parent["content"]
+        code, cursor = content["code"], content["cursor_pos"]
+        own = complete(code, cursor, Path.cwd())
+        name = complete_name(code, cursor)
+        reply = None if own is not None else await self._ask(parent)
+        if reply is None:
+            reply = _completion((), cursor, cursor)
+        if found := own or (None if reply.get("matches") else name):
+            reply = _completion(found.matches, found.start, found.end)
+        elif name is not None:
+            reply = {**reply, "matches": sorted({*reply["matches"], *name.matches})}
+        self._reply(stream, "complete_reply", reply, parent, ident)
+
+    async def inspect_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Inspect in the session."""
+        nothing: Content = {"status": "ok", "found": False, "data": {}, "metadata": {}}
+        reply = await self._ask(parent) or nothing
+        self._reply(stream, "inspect_reply", reply, parent, ident)
+
+    async def history_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Give the session's history."""
+        reply = await self._ask(parent) or {"status": "ok", "history": []}
+        self._reply(stream, "history_reply", reply, parent, ident)
+
+    async def comm_info_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """List the session's comms."""
+        reply = await self._ask(parent) or {"status": "ok", "comms": {}}
+        self._reply(stream, "comm_info_reply", reply, parent, ident)
+
+    async def is_complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Say whether Enter runs the cell or starts a line, with IPython's own rules."""
+        # Not before now: it takes long to import.
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        status, indent = TransformerManager().check_complete(  # type: ignore[no-untyped-call]  # IPython has few types
+            parent["content"]["code"]
+        )
+        reply: Content = {"status": status}
+        if status == "incomplete":
+            reply["indent"] = " " * (indent or 0)
+        self._reply(stream, "is_complete_reply", reply, parent, ident)
+
+    async def debug_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Hand a debugger's request to the session, from the control thread."""
+        asked = asyncio.run_coroutine_threadsafe(self._ask(parent), self._loop)
+        reply = await asyncio.wrap_future(asked)
+        if reply is None:
+            reply = reply_without_session(parent["content"])
+        self._reply(stream, "debug_reply", reply, parent, ident)
+
+    def comm_open(self, stream: Any, ident: Any, parent: dict[str, Any]) -> Any:
+        """Hand a comm's message to the session."""
+        del stream, ident
+        return self._told(parent)
+
+    comm_msg = comm_close = comm_open
+
+    async def _told(self, parent: dict[str, Any]) -> None:
+        self._tell(parent)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        runtime = self._connection.runtime
+        if runtime is not None and runtime.connected:
+            runtime.tell(_request(message))
+
+    async def _ask(self, parent: dict[str, Any]) -> Content | None:
+        """Ask the session; None at once where there is none, or it has no answer."""
+        runtime = self._connection.runtime
+        if runtime is None or not runtime.connected:
+            return None
+        request = _request(parent)
+        # A debugger's answer may take as long as what it runs; nothing waits behind that.
+        limit = None if request.msg_type == "debug_request" else _ANSWER_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                reply = await runtime.ask(request)
+        except (DynamicSessionsError, TimeoutError) as error:
+            _log.debug("%s was not answered: %s", request.msg_type, type(error).__name__)
+            return None
+        if reply is None:
+            return None
+        return self._gate.pass_reply(request.msg_type.replace("_request", "_reply"), reply)
+
+    def _reply(
+        self, stream: Any, msg_type: str, reply: Content, parent: dict[str, Any], ident: Any
+    ) -> None:
+        self.session.send(stream, msg_type, json_clean(reply), parent, ident)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        """Let go of the session; called on the control thread."""
+        leaving = asyncio.run_coroutine_threadsafe(
+            self.leave(ended=not restart, told=True), self._loop
+        )
+        await asyncio.wrap_future(leaving)
+        return {"status": "ok", "restart": restart}
+
+    async def leave(self, *, ended: bool, told: bool) -> None:
+        """Let go of the session within 1.5 s; only the first call counts.
+
+        Args:
+            ended: whether the kernel ends for good.
+            told: whether a front end said so, and not a signal alone.
+        """
+        if self._left:
+            return
+        self._left = True
+        self._interrupt()
+        try:
+            closing = self._connection.close(ended=ended, told=told)
+            await asyncio.wait_for(closing, _LEAVE_SECONDS)
+        except (DynamicSessionsError, TimeoutError) as error:
+            _log.debug("the session was not let go of: %s", type(error).__name__)
+
+
+def _encodable(code: str) -> str:
+    """Replace halves of surrogate pairs: JSON can bring them, and no message of ours hold them."""
+    return code.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _request(message: dict[str, Any]) -> Request:
+    header = message["header"]
+    return Request(
+        id=header["msg_id"],
+        msg_type=header["msg_type"],
+        content=message["content"],
+        metadata=message.get("metadata", {}),
+        buffers=message.get("buffers", ()),
+    )
+
+
+def _completion(matches: tuple[str, ...], start: int, end: int) -> Content:
+    return {
+        "status": "ok",
+        "matches": list(matches),
+        "cursor_start": start,
+        "cursor_end": end,
+        "metadata": {},
+    }

@@ -1,0 +1,203 @@
+"""What `%session` does to this kernel, called from a command's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, TypeVar
+
+from dynamic_sessions_kernel.client.endpoint import AZURE_DOMAIN, shorten
+from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
+from dynamic_sessions_kernel.magics.base import CommandInterruptedError
+from dynamic_sessions_kernel.magics.session_protocol import Change, Listed, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from dynamic_sessions_kernel.client.models import PoolMetadata, SessionInfo
+    from dynamic_sessions_kernel.client.pool import SessionPool
+    from dynamic_sessions_kernel.client.session import Session
+    from dynamic_sessions_kernel.magics.base import Cancelled
+    from dynamic_sessions_kernel.outputs.filter import Gate
+    from dynamic_sessions_kernel.runtimes.base import Emit
+
+    from .session_manager import Connection
+
+    T = TypeVar("T")
+
+#: Seconds between looks for an interrupt.
+_LOOK = 0.05
+_WORD = 40
+_LET_GO = "not connected: the next cell connects again, or says what was lost"
+
+
+class Control:
+    """Acts on the kernel's session for one command; implements `SessionControl`.
+
+    Args:
+        connection: the kernel's.
+        gate: holds the session's outputs.
+        send: takes the messages that the gate releases.
+        loop: the kernel's, which the connection is used on.
+        runtime: the setting, for a kernel without a session.
+        cancelled: whether the person has interrupted the command.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        gate: Gate,
+        send: Emit,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        runtime: str,
+        cancelled: Cancelled,
+    ) -> None:
+        self._connection = connection
+        self._gate = gate
+        self._send = send
+        self._loop = loop
+        self._runtime = runtime
+        self._cancelled = cancelled
+
+    def status(self) -> Status:
+        """Tell of the session; allocates none."""
+        runtime, pool = self._connection.runtime, self._connection.pool
+        session = self._connection.session
+        outputs = "trusted" if self._gate.trusted else "isolated"
+        if runtime is None or pool is None or session is None:
+            return Status(self._where(), "", self._runtime, outputs)
+        trouble = []
+        metadata, info, took = None, None, None
+        try:
+            metadata = pool.metadata()
+        except DynamicSessionsError as error:
+            trouble.append(str(error))
+        started = time.monotonic()
+        try:
+            info = session.info()
+            took = time.monotonic() - started
+        except DynamicSessionsError as error:
+            trouble.append(str(error))
+        return Status(
+            pool=self._where(),
+            identifier=shorten(session.identifier),
+            runtime=runtime.name if runtime.connected else f"{runtime.name}, {_LET_GO}",
+            outputs=outputs,
+            traffic=pool.traffic,
+            python=_languages(metadata),
+            packages=None if metadata is None else len(metadata.packages),
+            created=None if info is None else info.created,
+            expires=None if info is None else info.expires,
+            round_trip=took,
+            trouble=" ".join(trouble),
+        )
+
+    def _where(self) -> str:
+        pool = self._connection.pool
+        if pool is None:
+            return "not asked yet"
+        if self._connection.embedded:
+            return "the embedded one, on this machine"
+        region = pool.host.removesuffix(AZURE_DOMAIN)
+        return pool.host if region == pool.host else f"{pool.host}, region {region}"
+
+    def sessions(self) -> list[Listed]:
+        """List the living sessions of the pool."""
+        ours = self._ours()
+        return [
+            Listed(
+                shorten(info.identifier),
+                info.identifier == ours,
+                info.created,
+                info.last_accessed,
+                info.expires,
+            )
+            for info in self._wait(self._connection.sessions())
+        ]
+
+    def new(self) -> Change:
+        """Start a fresh session in the place of the kernel's own."""
+        fresh, deleted, left = self._wait(self._connection.new())
+        self._gate.reset()
+        return Change(shorten(fresh.identifier), _short(deleted), _short(left))
+
+    def stop(self) -> Change:
+        """Delete the session in use."""
+        deleted = self._wait(self._connection.stop())
+        self._gate.reset()
+        return Change(deleted=_short(deleted))
+
+    def restart(self) -> Change:
+        """Start Python afresh in the same session."""
+        return Change(_short(self._wait(self._connection.restart())))
+
+    def attach(self, prefix: str) -> Change:
+        """Take over a living session."""
+        pool, chosen = self._chosen(prefix)
+        left = self._wait(self._connection.attach(pool.session(chosen.identifier)))
+        self._gate.reset()
+        runtime = self._connection.runtime
+        found = runtime is not None and runtime.found
+        return Change(shorten(chosen.identifier), left=_short(left), variables=found)
+
+    def _chosen(self, prefix: str) -> tuple[SessionPool, SessionInfo]:
+        living = self._wait(self._connection.sessions())
+        found = [info for info in living if info.identifier.startswith(prefix)]
+        # A whole identifier can be the beginning of another.
+        found = [info for info in found if info.identifier == prefix] or found
+        word = repr(prefix[:_WORD])
+        if not found:
+            raise CommandError(
+                f"No living session's identifier begins with {word}; nothing was changed. "
+                "%session list shows them."
+            )
+        if len(found) > 1:
+            raise CommandError(
+                f"{len(found)} living sessions' identifiers begin with {word}; nothing was "
+                "changed. Give more of the one you mean."
+            )
+        runtime, pool = self._connection.runtime, self._connection.pool
+        if found[0].identifier == self._ours() and runtime is not None and runtime.connected:
+            raise CommandError("This kernel uses that session already.")
+        assert pool is not None  # noqa: S101 - its sessions were listed
+        return pool, found[0]
+
+    def _ours(self) -> str | None:
+        session = self._connection.session
+        return None if session is None else session.identifier
+
+    def trust(self) -> bool:
+        """Let all outputs of the session through."""
+        if self._gate.trusted:
+            return False
+        for message in self._gate.trust():
+            self._send(message)
+        return True
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have the kernel's loop do something, and wait for it, at most until an interrupt."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while not wait([future], _LOOK).done:
+            if self._cancelled():
+                future.cancel()
+                raise CommandInterruptedError(
+                    "Interrupted before it was done; %session shows how things are now."
+                )
+        return future.result()
+
+
+def _short(session: Session | None) -> str:
+    return "" if session is None else shorten(session.identifier)
+
+
+def _languages(metadata: PoolMetadata | None) -> str:
+    if metadata is None:
+        return ""
+    words = [
+        " ".join(str(runtime[key]) for key in ("name", "version") if runtime.get(key))
+        for runtime in metadata.runtimes
+    ]
+    return ", ".join(filter(None, words))

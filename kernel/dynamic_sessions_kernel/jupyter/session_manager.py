@@ -1,0 +1,378 @@
+"""From settings to a session, when the first cell needs one, and what becomes of it at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.client.pool import SessionPool
+from dynamic_sessions_kernel.errors import (
+    CommandError,
+    DynamicSessionsError,
+    SessionLostError,
+    SessionNotFoundError,
+)
+from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.runtimes.choose import connect_runtime
+from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
+from dynamic_sessions_kernel.settings import read_settings
+from dynamic_sessions_kernel.threads import start_call
+
+from .crash_recovery import HandoverNote
+from .embedded_pool import EmbeddedPool, find_or_start, notice
+from .sign_in_notice import SignInNotice
+
+if TYPE_CHECKING:
+    from dynamic_sessions_kernel.client.models import SessionInfo
+    from dynamic_sessions_kernel.client.session import Session
+    from dynamic_sessions_kernel.runtimes.base import Emit, Runtime
+    from dynamic_sessions_kernel.settings import Settings, SettingTraits
+
+_PURPOSE = b"dynamic-sessions-kernel: session identifier"
+_CRASHED = "The kernel's process had ended unexpectedly and was started anew."
+_FOUND = f"{_CRASHED} It found its session again, with variables and files."
+_CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
+_CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
+_GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
+
+_log = logging.getLogger(__name__)
+
+
+def session_identifier(key: bytes) -> str:
+    """Return the identifier that belongs to a connection file's key; a random one for no key.
+
+    A restarted kernel has the same key, and so finds its session; nobody can guess either.
+    """
+    if not key:
+        return secrets.token_hex(32)
+    return hmac.new(key, _PURPOSE, hashlib.sha256).hexdigest()
+
+
+class Connection:
+    """The kernel's connection to its session. Used on the kernel's event loop alone.
+
+    Args:
+        traits: the settings, read anew for each connection.
+        key: the connection file's key.
+        emit: takes the runtime's messages.
+        show: takes what was made here for the page, which passes no gate.
+
+    Attributes:
+        runtime: what cells run on; None where there is no session in use.
+        session: the session it runs in; None where there is none in use.
+        pool: the pool of it; None before it was needed.
+        embedded: whether that is the embedded one.
+    """
+
+    def __init__(self, traits: SettingTraits, key: bytes, emit: Emit, show: Emit) -> None:
+        self.runtime: Runtime | None = None
+        self.session: Session | None = None
+        self.pool: SessionPool | None = None
+        self.embedded = False
+        self._traits = traits
+        self._identifier = session_identifier(key)
+        self._emit = emit
+        self._cell: str | None = None
+        self._visible = False
+        self._unsaid: list[str] = []
+        self._sign_in = SignInNotice(show)
+        self._signed_in = False
+        self._opening: asyncio.Task[Runtime] | None = None
+        self._warned = False
+        self._made = False
+        self._given = False
+        self._dropped: asyncio.Task[None] | None = None
+        self._note = HandoverNote(key)
+        self._before = self._note.read()
+        # Whether the session that is found may hold variables that are not this kernel's.
+        self._fresh = self._before is None or self._before.state == "restarting"
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is at hand."""
+        return self.runtime is not None and self.runtime.connected
+
+    def enter(self, cell: str, *, visible: bool) -> None:
+        """Note which cell runs, and whether a person sees what is said in it."""
+        self._cell, self._visible = cell, visible
+        if visible:
+            self._sign_in.enter(cell)
+            unsaid, self._unsaid = self._unsaid, []
+            for text in unsaid:
+                self._say(text)
+
+    def at_hand(self) -> Runtime | None:
+        """Return the runtime if it is connected already, as it is for most cells.
+
+        Raises:
+            DynamicSessionsError: the session was lost, which is to be told first.
+        """
+        if self.runtime is None:
+            return None
+        self.runtime.tell_loss(keep=not self._visible)
+        return self.runtime if self.runtime.connected else None
+
+    async def ready(self) -> Runtime:
+        """Return the runtime, connected; an attempt that nobody waits for any more goes on.
+
+        Raises:
+            DynamicSessionsError: no session could be had, or its loss is to be told first.
+        """
+        runtime = self.at_hand()
+        if runtime is not None:
+            return runtime
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+            # An error that comes after an interrupt is nobody's.
+            self._opening.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._opening)
+
+    def failed(self, error: DynamicSessionsError) -> None:
+        """Take note of an error of a cell: an embedded pool that is gone is looked for anew."""
+        if self.embedded and isinstance(error, SessionLostError):
+            self._drop()
+
+    async def close(self, *, ended: bool, told: bool) -> None:
+        """Let go of the session, within 1.5 s.
+
+        Args:
+            ended: whether the kernel ends for good, as far as anybody said.
+            told: whether it was told so by a front end, not by a signal alone. A signal is also
+                how VS Code restarts a kernel: with an identifier of the person's own, the session
+                has to be there for the next one.
+        """
+        self._stop_opening()
+        delete = ended and (self._made if told else not self._given)
+        if ended:
+            self._note.remove()
+        else:
+            await self._leave_to_the_next()
+        if self.runtime is not None:
+            await self.runtime.close(delete=delete and not self.runtime.taken)
+        elif self.session is not None and delete:
+            await delete_in_time(self.session)
+        if self.pool is not None:
+            self.pool.close()
+
+    async def _leave_to_the_next(self) -> None:
+        """Say in the note that the kernel restarts, and end what runs where that can be done."""
+        if self.session is not None:
+            self._note.write("restarting", self.session.identifier)
+            if self.runtime is not None and await self.runtime.clear():
+                self._note.write("cleared", self.session.identifier)
+        elif self._before is not None:
+            self._note.write("restarting", self._before.identifier)
+
+    # -- what `%session` does ---------------------------------------------------------------
+
+    async def sessions(self) -> list[SessionInfo]:
+        """List the pool's living sessions; allocates none."""
+        pool = await self._find_pool(read_settings(self._traits))
+        return await start_call(list, pool.sessions())
+
+    async def restart(self) -> Session:
+        """Start Python afresh in the session."""
+        runtime = await self.ready()
+        try:
+            await runtime.restart()
+        except TimeoutError:
+            raise CommandError(
+                "Python did not start afresh in time. Whether variables are gone is unknown, "
+                "files are kept. Try again, or `%session new` for a fresh session."
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session
+
+    async def stop(self) -> Session | None:
+        """Delete the session in use; returns it, None where there was none."""
+        if self.session is None and self._before is None:
+            return None
+        _, session = await self._find(read_settings(self._traits))
+        await self._let_go()
+        deleted = await start_call(_deleted, session)
+        self._forget()
+        return session if deleted else None
+
+    async def new(self) -> tuple[Session, Session | None, Session | None]:
+        """Start a fresh session.
+
+        Returns:
+            The fresh one; the kernel's own that was deleted, and an attached one that was left,
+            None where there was none.
+        """
+        settings = read_settings(self._traits)
+        pool, current = await self._find(settings)
+        own = pool.session(self._own(settings))
+        attached = current.identifier != own.identifier
+        await self._let_go()
+        deleted = await start_call(_deleted, own)
+        self._forget()
+        try:
+            await self.ready()
+        except DynamicSessionsError as error:
+            raise CommandError(
+                f"The kernel's former session is gone, but there is no fresh one yet: {error}"
+            ) from None
+        assert self.session is not None  # noqa: S101 - `ready` came before
+        return self.session, own if deleted else None, current if attached else None
+
+    async def attach(self, session: Session) -> Session | None:
+        """Use another session, with its variables; returns the one that was left, None for none.
+
+        Until that one is at hand, nothing changes.
+        """
+        settings = read_settings(self._traits)
+        self._stop_opening()
+        runtime = await self._connect(settings, session, fresh=False)
+        left = self.session if self.runtime is not None else None
+        await self._let_go()
+        self._forget()
+        self.runtime, self.session = runtime, session
+        self._given = bool(settings.identifier) or session.identifier != self._own(settings)
+        self._made = not self._given
+        self._note.write("running", session.identifier)
+        self._say_aftermath()
+        return left
+
+    async def _let_go(self) -> None:
+        self._stop_opening()
+        runtime, self.runtime = self.runtime, None
+        if runtime is not None:
+            await runtime.close(delete=False)
+
+    def _stop_opening(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+
+    def _forget(self) -> None:
+        """Know of no session."""
+        self.session = self._before = None
+        self._fresh = True
+        self._note.remove()
+
+    # -- opening ----------------------------------------------------------------------------
+
+    async def _open(self) -> Runtime:
+        if self.runtime is not None:
+            await self.runtime.connect()
+            return self.runtime
+        settings = read_settings(self._traits)
+        _, session = await self._find(settings)
+        self.runtime = await self._connect(settings, session, fresh=self._fresh)
+        self._fresh = False
+        self._note.write("running", session.identifier)
+        before, self._before = self._before, None
+        if before is not None and before.state == "running":
+            self._say(_FOUND if self.runtime.found else _CLEARED)
+        self._say_aftermath()
+        return self.runtime
+
+    async def _find(self, settings: Settings) -> tuple[SessionPool, Session]:
+        """Find the pool and name the session; nothing is allocated yet."""
+        pool = await self._find_pool(settings)
+        if self.session is not None:
+            return pool, self.session
+        own = pool.session(self._own(settings))
+        session = own if self._before is None else pool.session(self._before.identifier)
+        attached = session.identifier != own.identifier
+        self._given = bool(settings.identifier) or attached
+        exists = None
+        if self._given or self._before is not None:
+            exists = await start_call(_exists, session)
+        if self._before is not None and exists is False:
+            self._say(_CRASHED_AND_GONE if self._before.state == "running" else _GONE)
+            self._before, self._fresh = None, True
+            session, self._given = own, bool(settings.identifier)
+            exists = None if attached else exists
+        self._made = not self._given or exists is False
+        self.session = session
+        return pool, session
+
+    async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
+        return await connect_runtime(
+            settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
+        )
+
+    async def _find_pool(self, settings: Settings) -> SessionPool:
+        """Find the pool, and sign in, so that no call to it waits for a person."""
+        if self.pool is None:
+            self.pool, self._signed_in = await self._new_pool(settings), False
+        pool = self.pool
+        if self._signed_in:
+            return pool
+        if settings.credential == "interactive" and not settings.token and not self.embedded:
+            self._sign_in.ask_for_browser()
+        await start_call(pool.sign_in)
+        self._sign_in.over(True)
+        self._signed_in = True
+        return pool
+
+    async def _new_pool(self, settings: Settings) -> SessionPool:
+        endpoint, token = settings.endpoint, settings.token
+        self.embedded = not endpoint
+        if self.embedded:
+            endpoint, token = await self._embedded_pool()
+        return (EmbeddedPool if self.embedded else SessionPool)(
+            endpoint,
+            settings.credential,
+            api_version=settings.api_version,
+            token=token,
+            token_hosts=settings.token_hosts,
+            prompt=self._sign_in.ask_for_code,
+            signed_in=self._sign_in.over,
+        )
+
+    def _own(self, settings: Settings) -> str:
+        return settings.identifier or self._identifier
+
+    async def _embedded_pool(self) -> tuple[str, str]:
+        address = await start_call(find_or_start)
+        if words := notice(address, warned=self._warned):
+            self._warned = True
+            self._say(words)
+        return address.endpoint, address.token
+
+    def _say(self, text: str) -> None:
+        """Show a sentence in the cell that runs, or the first that a person sees."""
+        if self._visible:
+            self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self._cell))
+        else:
+            self._unsaid.append(text)
+
+    def _say_aftermath(self) -> None:
+        if self.runtime is not None and self.runtime.aftermath:
+            self._say(self.runtime.aftermath)
+
+    def _drop(self) -> None:
+        runtime, pool = self.runtime, self.pool
+        self.runtime = self.session = self.pool = None
+        if runtime is not None:
+            self._dropped = asyncio.get_running_loop().create_task(runtime.close(delete=False))
+        if pool is not None:
+            pool.close()
+
+
+def _exists(session: Session) -> bool | None:
+    """Whether the service has the session already; None in doubt."""
+    try:
+        session.info(attempts=2)
+    except SessionNotFoundError:
+        return False
+    except DynamicSessionsError as error:
+        _log.debug("unknown whether the session exists: %s", type(error).__name__)
+        return None
+    return True
+
+
+def _deleted(session: Session) -> bool:
+    """Delete a session; whether there was one."""
+    try:
+        session.delete()
+    except SessionNotFoundError:
+        return False
+    return True

@@ -1,0 +1,167 @@
+"""The current generation of the API: `/executions`, flat bodies, folders."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from dynamic_sessions_kernel.localpool import errors
+from dynamic_sessions_kernel.localpool.sessions.remote_paths import folder_parts
+from dynamic_sessions_kernel.localpool.sessions.results import CAP
+
+from . import executions, files
+from .routes import Answer, Call, Route, session_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynamic_sessions_kernel.localpool.sessions.files import Entry
+    from dynamic_sessions_kernel.localpool.sessions.results import Result
+    from dynamic_sessions_kernel.localpool.sessions.session import Execution
+
+VERSIONS = ("2024-10-02-preview", "2025-02-02-preview", "2025-10-02-preview")
+#: The only one with a limit for output that can be set, and recursive listings.
+_NEWEST = "2025-10-02-preview"
+_OLDEST = "2024-10-02-preview"
+#: Files on one page of a listing.
+PAGE = 1000
+
+
+async def _execute(call: Call) -> Answer:
+    body = call.json()
+    if "properties" in body:
+        raise errors.properties_missing("The body of this api-version has no properties.")
+    code, seconds, cap = (
+        executions.code_of(body),
+        executions.seconds_of(body),
+        _cap(body, call.version),
+    )
+    asynchronous = executions.is_asynchronous(body)
+    clock = executions.Clock()
+    async with call.store.using(call.identifier) as session:
+        clock.allocated()
+        execution = session.execute(code, seconds, cap)
+        if asynchronous:
+            session.remember(execution)
+            told = _execution(call, execution, "Asynchronous")
+            return Answer(202, told, clock.headers(session))
+        result = await execution.over()
+        status = 202 if call.version == _OLDEST else 200
+        told = _execution(call, execution, "Synchronous")
+        return Answer(status, told, clock.headers(session, result), ran=True)
+
+
+async def _poll(call: Call) -> Answer:
+    async with call.store.using(call.identifier) as session:
+        execution = session.execution(call.arguments[0])
+        if execution is None:
+            raise errors.Refusal(
+                404, "ExecutionNotFound", "The session knows no execution of this id."
+            )
+        return Answer(200, _execution(call, execution, "Asynchronous"), session_headers(session))
+
+
+async def _upload(call: Call) -> Answer:
+    if len(call.files) > 1:
+        raise errors.invalid("An upload holds one file.")
+    entry, headers = await files.keep(call, call.files[0], call.folder)
+    # The service leaves these two empty here (seen in its answers).
+    return Answer(200, {**_file(entry), "contentType": "", "type": ""}, headers)
+
+
+async def _list(call: Call) -> Answer:
+    folders = folder_parts(call.folder)
+    recursive = call.version == _NEWEST and call.query.get("recursive", "").lower() == "true"
+    start = call.query.get("skip", "0")
+    if not re.fullmatch(r"\d{1,9}", start, re.ASCII):
+        raise errors.invalid("skip must be a number.")
+    async with call.store.using(call.identifier) as session:
+        entries = await asyncio.to_thread(session.tree.entries, folders, recursive=recursive)
+        end = int(start) + PAGE
+        told: dict[str, Any] = {"value": [_file(entry) for entry in entries[int(start) : end]]}
+        if end < len(entries):
+            told["nextLink"] = f"{call.url}?{urlencode({**call.query, 'skip': end})}"
+        return Answer(200, told, session_headers(session))
+
+
+async def _describe(call: Call) -> Answer:
+    folders, name = files.joined(call.folder, _name(call))
+    async with call.store.using(call.identifier) as session:
+        entry = await asyncio.to_thread(session.tree.entry, folders, name)
+        return Answer(200, _file(entry), session_headers(session))
+
+
+async def _download(call: Call) -> Answer:
+    return await files.send(call, call.folder, _name(call))
+
+
+async def _delete(call: Call) -> Answer:
+    return await files.remove(call, call.folder, _name(call), 204)
+
+
+def _name(call: Call) -> str:
+    name = call.arguments[0]
+    if "/" in name:
+        raise errors.bad_name("The file name is invalid: its folder goes into `path`.")
+    return name
+
+
+def _cap(body: Mapping[str, Any], version: str) -> int:
+    cap = body.get("outputStreamsMaxLength") if version == _NEWEST else None
+    if cap is None:
+        return CAP
+    if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
+        raise errors.invalid("outputStreamsMaxLength must be a positive number.")
+    return cap
+
+
+def _execution(call: Call, execution: Execution, kind: str) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": execution.id,
+        "identifier": call.identifier,
+        "executionType": kind,
+        "status": execution.state,
+    }
+    result = execution.result
+    if result is not None:
+        told["status"] = "Succeeded" if result.succeeded else "Failed"
+        told["result"] = _result(result, execution.cap, call.version)
+    return told
+
+
+def _result(result: Result, cap: int, version: str) -> dict[str, Any]:
+    nothing = "" if version == _OLDEST else None
+    return {
+        "stdout": result.stdout[:cap],
+        "stderr": result.stderr[:cap],
+        "executionResult": nothing if result.value is None else result.value,
+        "executionTimeInMilliseconds": result.milliseconds,
+    }
+
+
+def _file(entry: Entry) -> dict[str, Any]:
+    guess = "" if entry.is_folder else mimetypes.guess_type(entry.name)[0]
+    told = {
+        "name": entry.name,
+        "sizeInBytes": entry.size,
+        "lastModifiedAt": files.moment(entry.modified),
+        "contentType": "application/octet-stream" if guess is None else guess,
+        "type": "directory" if entry.is_folder else "file",
+    }
+    if entry.folders:
+        told["directory"] = "/".join(entry.folders)
+    return told
+
+
+ROUTES = (
+    Route("POST", re.compile("executions"), _execute, "json"),
+    Route("GET", re.compile("executions/([^/]+)"), _poll),
+    Route("POST", re.compile("files"), _upload, "upload"),
+    Route("GET", re.compile("files"), _list),
+    Route("GET", re.compile("files/(.+)/content"), _download),
+    Route("GET", re.compile("files/(.+)"), _describe),
+    Route("DELETE", re.compile("files/(.+)"), _delete),
+)

@@ -1,0 +1,84 @@
+"""Executions as both generations of the API ask for them: rules of the bodies, and headers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dynamic_sessions_kernel.localpool import errors
+
+from .routes import session_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynamic_sessions_kernel.localpool.sessions.results import Result
+    from dynamic_sessions_kernel.localpool.sessions.session import Session
+
+#: Seconds: the most that can be asked for (fact A), and what holds when nothing is.
+LONGEST = 220
+USUAL = 60
+
+
+def code_of(body: Mapping[str, Any]) -> str:
+    """Return the code of an execution.
+
+    Raises:
+        Refusal: there is none, or it comes in a way that is unknown.
+    """
+    kind, code = body.get("codeInputType", "inline"), body.get("code")
+    if not isinstance(kind, str) or kind.lower() != "inline":
+        raise errors.invalid("codeInputType must be Inline.")
+    if not isinstance(code, str):
+        raise errors.invalid("code is required and must be a string.")
+    return code
+
+
+def is_asynchronous(body: Mapping[str, Any]) -> bool:
+    """Whether the answer is not to wait for the execution's end.
+
+    Raises:
+        Refusal: the type is unknown.
+    """
+    kind = body.get("executionType", "synchronous")
+    if not isinstance(kind, str) or kind.lower() not in ("synchronous", "asynchronous"):
+        raise errors.invalid("executionType must be Synchronous or Asynchronous.")
+    return kind.lower() == "asynchronous"
+
+
+def seconds_of(body: Mapping[str, Any]) -> int:
+    """Return the time limit that is asked for.
+
+    Raises:
+        Refusal: it is out of bounds.
+    """
+    seconds = body.get("timeoutInSeconds")
+    if seconds is None:
+        return USUAL
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds <= LONGEST:
+        raise errors.invalid(f"timeoutInSeconds must be between 1 and {LONGEST}.")
+    return seconds
+
+
+class Clock:
+    """Measures a call for the headers that its answer carries."""
+
+    def __init__(self) -> None:
+        self._began = self._allocated = time.monotonic()
+
+    def allocated(self) -> None:
+        """Note that the session is there."""
+        self._allocated = time.monotonic()
+
+    def headers(self, session: Session, result: Result | None = None) -> dict[str, str]:
+        """Return the headers of an execution's answer; all times in milliseconds."""
+        headers = session_headers(session)
+        headers["x-ms-allocation-time"] = _milliseconds(self._allocated - self._began)
+        headers["x-ms-overall-execution-time"] = _milliseconds(time.monotonic() - self._began)
+        if result is not None:
+            headers["x-ms-container-execution-duration"] = str(result.milliseconds)
+        return headers
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))

@@ -1,0 +1,1 @@
+"""What keeps an embedded session apart from the machine."""

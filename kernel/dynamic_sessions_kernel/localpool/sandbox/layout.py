@@ -1,0 +1,209 @@
+"""What a session finds inside its sandbox: the one table that every kind of sandbox follows.
+
+A session sees the system read-only, the interpreter and its packages, and its own folders; what
+is not named here does not exist for it.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+#: The service's user (`service.md`, fact A), and the number that it has on Ubuntu.
+USER, USER_ID = "ubuntu", 1000
+HOME = f"/home/{USER}"
+DATA = "/mnt/data"
+HOST_NAME = "session"
+
+_INSIDE = Path(__file__).with_name("inside")
+_PROGRAMS = "/session"
+_SOCKETS = f"{HOME}/.sockets"
+
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store")
+_ETC = (
+    "alternatives",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "mime.types",
+    "nsswitch.conf",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+# An environment can be made in a project's folder, or in a home: what else lies there stays out.
+_PREFIX_PARTS = ("bin", "lib", "lib64", "include", "share", "etc", "ssl", "pyvenv.cfg")
+_SITE_FOLDERS = ("site-packages", "dist-packages")
+
+#: Files of /proc that tell of the whole machine, and those through which root could change it.
+PROC_MASKED = ("kcore", "key-users", "keys", "kmsg", "sched_debug", "timer_list")
+PROC_READ_ONLY = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "sys", "sysrq-trigger")
+#: The devices that a session has, beside terminals of its own.
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session lies on the host.
+
+    Attributes:
+        folder: the session's own folder, which the pool made and removes.
+        sockets: the folder of the interpreter's sockets.
+    """
+
+    folder: Path
+    sockets: Path
+
+    @property
+    def data(self) -> Path:
+        """What is `/mnt/data` inside."""
+        return self.folder / "data"
+
+    @property
+    def own(self) -> Path:
+        """What the sandbox needs beside the person's files; gone when the session is closed."""
+        return self.folder / "sandbox"
+
+    @property
+    def home(self) -> Path:
+        """What is the home folder inside."""
+        return self.own / "home"
+
+    @property
+    def root(self) -> Path:
+        """An empty folder on which a sandbox can mount its root."""
+        return self.own / "root"
+
+    @property
+    def etc(self) -> Path:
+        """The files of /etc that are made for sessions."""
+        return self.own / "etc"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One entry of the table.
+
+    Attributes:
+        kind: `scratch` is empty, writable and in memory; `proc` and `dev` are the session's own.
+        target: the absolute path inside.
+        source: the path on the host; for a `link` what it says.
+    """
+
+    kind: Literal["read-only", "writable", "scratch", "link", "proc", "dev"]
+    target: str
+    source: str = ""
+
+
+def prepare(place: Place) -> None:
+    """Make the folders and files that the table takes from the session's folder."""
+    for folder in (place.data, place.own, place.home, place.root, place.etc):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = {
+        "passwd": f"{USER}:x:{USER_ID}:{USER_ID}::{HOME}:/bin/bash\n",
+        "group": f"{USER}:x:{USER_ID}:\n",
+        "hosts": f"127.0.0.1 localhost {HOST_NAME}\n::1 localhost\n",
+    }
+    for name, text in files.items():
+        (place.etc / name).write_text(text)
+
+
+def mounts(place: Place) -> list[Mount]:
+    """Give the table, in the order in which it must be carried out."""
+    return [
+        *_system(),
+        *(_read_only(f"/etc/{name}") for name in _ETC if Path("/etc", name).exists()),
+        *(Mount("read-only", f"/etc/{file.name}", str(file)) for file in place.etc.iterdir()),
+        Mount("proc", "/proc"),
+        Mount("dev", "/dev"),
+        Mount("scratch", "/tmp"),  # noqa: S108 - the session's own
+        Mount("writable", HOME, str(place.home)),
+        Mount("writable", _SOCKETS, str(place.sockets)),
+        *_interpreter(),
+        *(
+            Mount("read-only", f"{_PROGRAMS}/{name}", str(_INSIDE / name))
+            for name in ("init.py", "kernel_main.py")
+        ),
+        Mount("writable", DATA, str(place.data)),
+    ]
+
+
+def variables(home: str = HOME) -> dict[str, str]:
+    """Give the whole environment of a session; nothing of the pool's own gets in."""
+    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    table = {
+        "PATH": f"{Path(sys.executable).parent}:{system}",
+        "HOME": home,
+        "USER": USER,
+        "LOGNAME": USER,
+        "LANG": "C.UTF-8",
+    }
+    if site.ENABLE_USER_SITE:
+        # Packages of `pip install --user` are found by way of the home folder otherwise.
+        table["PYTHONUSERBASE"] = site.getuserbase()
+    return table
+
+
+def first_command() -> list[str]:
+    """Give the command that is run first inside."""
+    return _command(_PROGRAMS, _SOCKETS)
+
+
+def first_command_outside(place: Place) -> list[str]:
+    """Give the same where there is no inside."""
+    return _command(str(_INSIDE), str(place.sockets))
+
+
+def _command(programs: str, sockets: str) -> list[str]:
+    python = [sys.executable]
+    return [
+        *(*python, "-I", "-S", f"{programs}/init.py", sockets),
+        *(*python, f"{programs}/kernel_main.py"),
+    ]
+
+
+def socket_prefix(boot: int) -> str:
+    """Give the path inside that the names of an interpreter's sockets begin with."""
+    return f"{_SOCKETS}/{boot}"
+
+
+def _read_only(path: str) -> Mount:
+    return Mount("read-only", path, path)
+
+
+def _system() -> list[Mount]:
+    table = []
+    for path in map(Path, _SYSTEM):
+        if path.is_symlink():
+            table.append(Mount("link", str(path), str(path.readlink())))
+        elif path.is_dir():
+            table.append(_read_only(str(path)))
+    return table
+
+
+def _interpreter() -> list[Mount]:
+    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
+    wanted = [Path(prefix, part) for prefix in prefixes for part in _PREFIX_PARTS]
+    wanted += [Path(folder) for folder in sys.path if Path(folder).name in _SITE_FOLDERS]
+    wanted += _links_to(Path(sys.executable))
+    seen = [Path(path) for path in _SYSTEM]
+    table = []
+    for path in wanted:
+        if path.exists() and not any(path.is_relative_to(folder) for folder in seen):
+            seen.append(path)
+            table.append(_read_only(str(path)))
+    return table
+
+
+def _links_to(executable: Path) -> list[Path]:
+    """Each step of a chain of symbolic links, since each must exist inside."""
+    steps = [executable]
+    while steps[-1].is_symlink():
+        steps.append(Path(os.path.normpath(steps[-1].parent / steps[-1].readlink())))
+    return steps

@@ -1,0 +1,1 @@
+"""The embedded pool's sessions: their interpreters, results and files."""

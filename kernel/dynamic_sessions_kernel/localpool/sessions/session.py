@@ -1,0 +1,166 @@
+"""A session: one interpreter, its files, and executions that take turns.
+
+The service runs one execution at a time in a session, and a run that passes its time limit takes
+those that wait behind it down with it (fact B).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+import uuid
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Literal
+
+from . import results
+from .files import Tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dynamic_sessions_kernel.localpool.faults import Faults
+
+    from .interpreter import Interpreter
+    from .results import Result
+
+#: Asynchronous executions that `GET /executions/{id}` still knows; the others' results, which can
+#: be large, go with their answers.
+_REMEMBERED = 20
+
+State = Literal["NotStarted", "Running", "Done"]
+
+
+class Execution:
+    """One run of code, from the moment it was asked for.
+
+    Attributes:
+        state: where it stands.
+        cap: what its answers cut stdout and stderr to, in characters.
+    """
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self.id = str(uuid.uuid4())
+        self.state: State = "NotStarted"
+        self._result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+    @property
+    def result(self) -> Result | None:
+        """What came of it; None until it is over."""
+        return self._result.result() if self._result.done() else None
+
+    async def over(self) -> Result:
+        """Wait for its end; whoever gives the wait up does not end it."""
+        return await asyncio.shield(self._result)
+
+    def end(self, result: Result) -> None:
+        """Tell what came of it."""
+        self.state = "Done"
+        self._result.set_result(result)
+
+
+class Session:
+    """A session in use.
+
+    Args:
+        identifier: by which callers name it, a secret.
+        folder: its own on this machine.
+        interpreter: running.
+        faults: what its runs suffer.
+        time_limit: seconds that no run may pass, whatever is asked for.
+
+    Attributes:
+        guid: names this very session, not the next of the same identifier.
+        created, accessed: seconds since 1970.
+        tree: its files.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        folder: Path,
+        interpreter: Interpreter,
+        faults: Faults,
+        *,
+        time_limit: float,
+    ) -> None:
+        self.identifier = identifier
+        self.folder = folder
+        self.guid = str(uuid.uuid4())
+        self.etag = secrets.token_hex(8)
+        self.created = self.accessed = time.time()
+        self.tree = Tree(folder / "data")
+        self._interpreter = interpreter
+        self._faults = faults
+        self._time_limit = time_limit
+        self._executions: OrderedDict[str, Execution] = OrderedDict()
+        self._turn = asyncio.Lock()
+        # Whoever waited while this number changed was aborted.
+        self._era = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used; its sandbox can end without being asked to."""
+        return self._interpreter.alive
+
+    @property
+    def busy(self) -> bool:
+        """Whether an execution runs or waits."""
+        return bool(self._tasks)
+
+    def execute(self, code: str, time_limit: float, cap: int = results.CAP) -> Execution:
+        """Run code when its turn comes.
+
+        Args:
+            code: what a cell holds, magics included.
+            time_limit: seconds from the beginning of its turn.
+            cap: what its answers cut stdout and stderr to, in characters.
+        """
+        execution = Execution(cap)
+        task = asyncio.create_task(self._run(execution, code, time_limit))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return execution
+
+    def remember(self, execution: Execution) -> None:
+        """Keep an execution for whoever asks for it by its id."""
+        self._executions[execution.id] = execution
+        while len(self._executions) > _REMEMBERED:
+            self._executions.popitem(last=False)
+
+    def execution(self, execution_id: str) -> Execution | None:
+        """Return one of the last executions that were to be remembered."""
+        return self._executions.get(execution_id)
+
+    async def close(self) -> None:
+        """End it and all of its processes; what runs ends as aborted. Repeatable."""
+        await self._interpreter.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _run(self, execution: Execution, code: str, time_limit: float) -> None:
+        era = self._era
+        result = results.failure(results.ABORTED)
+        try:
+            async with self._turn:
+                if era == self._era:
+                    execution.state = "Running"
+                    result = await self._take_turn(code, time_limit)
+        finally:
+            execution.end(result)
+
+    async def _take_turn(self, code: str, time_limit: float) -> Result:
+        began = time.monotonic()
+        outcome = await self._interpreter.execute(
+            code, time_limit=min(time_limit, self._time_limit)
+        )
+        milliseconds = round((time.monotonic() - began) * 1000)
+        if outcome.ended == "replied":
+            result = results.from_outcome(outcome, milliseconds)
+            return result.with_stdout(self._faults.without_tail(result.stdout))
+        self._era += 1
+        if outcome.ended == "time_limit":
+            return results.failure(results.TIMED_OUT, milliseconds)
+        return results.failure(results.RESTARTED if self.alive else results.ABORTED, milliseconds)

@@ -1,0 +1,241 @@
+"""The person's own pool, found where it runs or started: one for each person and environment.
+
+It belongs to no kernel, so that sessions outlive a kernel's restart or crash as they do on Azure:
+the first kernel that needs it starts it detached, and the others find its address in a file of
+Jupyter's runtime folder that only this person can read. The file's name tells environments apart,
+since sessions run with the packages of the environment that started their pool.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jupyter_core.paths import jupyter_runtime_dir
+
+from dynamic_sessions_kernel._version import __version__
+from dynamic_sessions_kernel.errors import LocalPoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Seconds for which a pool without sessions waits for another.
+LINGER = 60.0
+
+_START_SECONDS = 30.0
+_CALL_SECONDS = 5.0
+_LOCK_POLL = 0.02
+_QUESTION = "/listSessions?api-version=2025-10-02-preview"
+# Secrets of other pools, and what would have an interpreter watch the kernel's process.
+_NOT_FOR_POOLS = ("DYNAMIC_SESSIONS_TOKEN", "DYNAMIC_SESSIONS_IDENTIFIER", "JPY_PARENT_PID")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAddress:
+    """Where a pool is, and what a caller must know of it.
+
+    Attributes:
+        endpoint: the pool management endpoint.
+        token: the bearer token, a secret.
+        sandbox: what its sessions run in: `bwrap`, `util-linux` or `none`.
+        reason: why nothing better than `none` was chosen; else empty.
+        started: whether this call started it.
+    """
+
+    endpoint: str
+    token: str = field(repr=False)
+    sandbox: str
+    reason: str = ""
+    started: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalFiles:
+    """The files by which kernels and the person's pool find each other.
+
+    Attributes:
+        address: JSON with endpoint, token and process number; there while the pool lives.
+        lock: held by whoever starts a pool, and by a pool that is about to end.
+        log: what the pool writes.
+    """
+
+    address: Path
+    lock: Path
+    log: Path
+
+    @classmethod
+    def here(cls) -> PersonalFiles:
+        """Name the files of this person and environment; make their folder.
+
+        Raises:
+            LocalPoolError: it cannot be made.
+        """
+        folder = Path(jupyter_runtime_dir())
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalPoolError(
+                f"The embedded pool needs Jupyter's runtime folder {folder}, which cannot be made: "
+                f"{error.strerror}. Set JUPYTER_RUNTIME_DIR to a folder of yours."
+            ) from None
+        environment = f"{sys.prefix} {__version__}".encode()
+        stem = f"dynamic-sessions-pool-{hashlib.sha256(environment).hexdigest()[:12]}"
+        return cls(*(folder / f"{stem}.{kind}" for kind in ("json", "lock", "log")))
+
+    def read(self) -> dict[str, Any] | None:
+        """Return what the address file holds; None where there is none that can be used."""
+        try:
+            told = json.loads(self.address.read_bytes())
+        except (OSError, ValueError):
+            return None
+        usable = isinstance(told, dict) and all(
+            isinstance(told.get(name), str) for name in ("endpoint", "token", "sandbox")
+        )
+        return told if usable else None
+
+    @contextmanager
+    def locked(self, seconds: float) -> Iterator[None]:
+        """Hold the lock.
+
+        Raises:
+            TimeoutError: another process held it all the while.
+        """
+        import fcntl
+
+        end = time.monotonic() + seconds
+        file = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= end:
+                        raise TimeoutError from None
+                    time.sleep(_LOCK_POLL)
+            yield
+        finally:
+            os.close(file)
+
+
+def find_or_start(*, linger: float = LINGER) -> PoolAddress:
+    """Return the person's pool, started if none runs. Blocks for a second or so.
+
+    Several processes that call at once get the same pool.
+
+    Args:
+        linger: for a pool that is started: seconds for which it waits without sessions.
+
+    Raises:
+        LocalPoolError: it cannot be started.
+    """
+    if sys.platform != "linux":
+        raise LocalPoolError(
+            "The embedded pool runs on Linux only. Set `endpoint` "
+            "(AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT) to an Azure pool."
+        )
+    files = PersonalFiles.here()
+    found = _living(files)
+    if found is not None:
+        return found
+    try:
+        with files.locked(_START_SECONDS):
+            # Another may have started one while this process waited.
+            return _living(files) or _start(files, linger)
+    except TimeoutError:
+        raise LocalPoolError(
+            f"Another process has been starting the embedded pool for {_START_SECONDS:.0f} s. "
+            f"Run the cell again; if this repeats, look into {files.log}."
+        ) from None
+    except OSError as error:
+        raise LocalPoolError(
+            f"The embedded pool cannot be started: {error.strerror or error}. Nothing ran."
+        ) from None
+
+
+def _living(files: PersonalFiles) -> PoolAddress | None:
+    """Return the pool of the address file if it answers; asking also keeps it from ending."""
+    told = files.read()
+    if told is None:
+        return None
+    where = urlsplit(told["endpoint"])
+    connection = http.client.HTTPConnection(where.netloc, timeout=_CALL_SECONDS)
+    try:
+        headers = {"Authorization": f"Bearer {told['token']}"}
+        connection.request("GET", where.path + _QUESTION, headers=headers)
+        if connection.getresponse().status != http.client.OK:
+            return None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return _address(told)
+
+
+def _start(files: PersonalFiles, linger: float) -> PoolAddress:
+    """Start a pool and wait until it listens. It becomes nobody's child."""
+    module = "dynamic_sessions_kernel.localpool.shared.daemon"
+    log = os.open(
+        files.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_POOLS}
+    try:
+        starter = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(linger)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            env=kept,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    with starter:
+        line = _first_line(starter)
+        # It has long left if all went well; a hanging one is not waited for.
+        starter.kill()
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = {"error": f"it gave no address; its log is {files.log}"}
+    if "error" in told:
+        raise LocalPoolError(f"The embedded pool did not start: {told['error']}. Nothing ran.")
+    return replace(_address(told), started=True)
+
+
+def _first_line(starter: subprocess.Popen[bytes]) -> bytes:
+    """Return the first line that the pool prints, or what there is of it after `_START_SECONDS`."""
+    line = b""
+    end = time.monotonic() + _START_SECONDS
+    stdout = starter.stdout
+    if stdout is None:
+        return line
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdout, selectors.EVENT_READ)
+        while not line.endswith(b"\n") and selector.select(max(0, end - time.monotonic())):
+            piece = os.read(stdout.fileno(), 65536)
+            if not piece:
+                break
+            line += piece
+    return line
+
+
+def _address(told: dict[str, Any]) -> PoolAddress:
+    return PoolAddress(
+        endpoint=told["endpoint"],
+        token=told["token"],
+        sandbox=told["sandbox"],
+        reason=str(told.get("reason", "")),
+    )

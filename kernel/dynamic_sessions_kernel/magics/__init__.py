@@ -1,0 +1,47 @@
+"""The kernel's own commands, such as `%upload`: finding them in a cell, running them here.
+
+A command is read from the cell that the person typed, before anything of the cell is sent, and
+acts on this machine; nothing that a session says or holds ever becomes one. How a kernel uses it:
+
+    plan = make_plan(cell)                      # pure; CommandError if one stands in a loop, …
+    plan.check(folder)                          # all commands, before the first part runs
+    for step in plan.steps:
+        if isinstance(step, Part):
+            await runtime.execute(request, step)
+        else:
+            part = step.run(context)            # blocking: in a thread of its own
+            if part is not None:                # `names = %upload *.csv`: binds in the session
+                await runtime.execute(request, part)
+
+- A cell without commands is one part, unchanged. Otherwise the last part that runs has `last`
+  set, whatever the cell ends with, so that each cell is counted and stored once.
+- `check` and `run` read local files and can take long: call them in a thread. `run` ends within
+  a block of data once `context.cancelled()` is true, with `CommandInterruptedError`, which says
+  what was done; a connection that stands still can hold it until the pool's time-out.
+- Both raise `DynamicSessionsError`s, whose text is what the person reads; then no more of the
+  cell is to run. `check` sends nothing.
+- `complete` and `complete_name` answer Tab without a session; `contains_command` is for text that
+  a session wants to place in the next cell (`set_next_input`), which must hold no command.
+
+Another command is a subclass of `Action`, in `registry.ACTIONS`.
+"""
+
+from .base import Action, Cancelled, Command, CommandInterruptedError, Completion, Context
+from .completion import complete, complete_name
+from .plan import Plan, contains_command, make_plan
+from .session_protocol import SessionControl
+
+__all__ = [
+    "Action",
+    "Cancelled",
+    "Command",
+    "CommandInterruptedError",
+    "Completion",
+    "Context",
+    "Plan",
+    "SessionControl",
+    "complete",
+    "complete_name",
+    "contains_command",
+    "make_plan",
+]

@@ -1,0 +1,159 @@
+"""What a command is, apart from how it is found: the step of a plan, and the action behind it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dynamic_sessions_kernel.errors import CommandError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dynamic_sessions_kernel.client.session import Session
+    from dynamic_sessions_kernel.runtimes.base import Content, Part
+
+    from .session_protocol import SessionControl
+
+#: Whether the person has interrupted the cell; called often, from the command's thread.
+Cancelled = Callable[[], bool]
+
+
+def never() -> bool:
+    """Say that nobody has interrupted."""
+    return False
+
+
+class CommandInterruptedError(CommandError):
+    """The person interrupted a command; the message says what was done until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command may use while it runs.
+
+    Attributes:
+        session: the session that the cell runs in; None for commands that need none.
+        show: takes the type and content of an iopub message of the cell: `stream`, or
+            `display_data`, which passes no gate.
+        cancelled: whether the person has interrupted the cell.
+        control: acts on the kernel's session.
+    """
+
+    session: Session | None
+    show: Callable[[str, Content], None]
+    cancelled: Cancelled = never
+    control: SessionControl | None = None
+
+    def write(self, text: str) -> None:
+        """Print on the cell's standard output; a carriage return starts the line anew."""
+        self.show("stream", {"name": "stdout", "text": text})
+
+    def display(self, data: dict[str, str]) -> None:
+        """Show a MIME bundle that was made here; what is foreign in it must be escaped."""
+        self.show("display_data", {"data": data, "metadata": {}, "transient": {}})
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer to Tab, in the terms of `complete_reply`.
+
+    Attributes:
+        matches: the texts that can stand in place of what is between `start` and `end`.
+        start, end: positions in the cell, in characters.
+    """
+
+    matches: tuple[str, ...]
+    start: int
+    end: int
+
+
+class Action(ABC):
+    """What a command does; one subclass for each command.
+
+    Args:
+        arguments: the rest of the command's line, as the person typed it.
+    """
+
+    #: The word after the percent sign.
+    name: ClassVar[str]
+    #: What `%name?` prints.
+    help: ClassVar[str]
+    #: Whether a session must be there before it runs.
+    needs_session: ClassVar[bool] = True
+
+    def __init__(self, arguments: str) -> None:
+        self.arguments = arguments
+
+    @abstractmethod
+    def check(self, folder: Path, cancelled: Cancelled) -> None:
+        """Find all that can be found wrong before anything is sent.
+
+        Args:
+            folder: the notebook's, which relative paths start from.
+            cancelled: whether the person has interrupted the cell.
+
+        Raises:
+            CommandError: this command cannot be carried out.
+        """
+
+    @abstractmethod
+    def run(self, context: Context) -> Any:
+        """Carry the command out; called once, after `check`.
+
+        Returns:
+            What `name = %command` binds, made of strings, numbers, lists and None.
+
+        Raises:
+            DynamicSessionsError: it failed, and what of it was done.
+            CommandInterruptedError: the person interrupted it.
+        """
+
+    @classmethod
+    @abstractmethod
+    def complete(cls, arguments: str, folder: Path) -> Completion | None:
+        """Complete the end of `arguments`, with positions counted from its beginning."""
+
+
+class ShowHelp(Action):
+    """`%name?`: print what the command is for."""
+
+    name = "help"
+    needs_session = False
+
+    def check(self, folder: Path, cancelled: Cancelled) -> None:
+        """Nothing can be wrong."""
+
+    def run(self, context: Context) -> None:
+        """Print the help, whose text is `arguments`."""
+        context.write(self.arguments)
+
+    @classmethod
+    def complete(cls, arguments: str, folder: Path) -> Completion | None:  # noqa: ARG003 - contract
+        """There is nothing to complete."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A step of a cell that is carried out here.
+
+    Attributes:
+        action: what it does.
+        bind: makes the part that gives its value a name in the session; None where the cell
+            asks for none.
+    """
+
+    action: Action
+    bind: Callable[[Any], Part] | None = None
+
+    def check(self, folder: Path, cancelled: Cancelled = never) -> None:
+        """Raise `CommandError` for what can be found wrong before anything is sent."""
+        self.action.check(folder, cancelled)
+
+    def run(self, context: Context) -> Part | None:
+        """Carry it out; returns the part that binds its value in the session, if there is one."""
+        value = self.action.run(context)
+        return self.bind(value) if self.bind is not None else None

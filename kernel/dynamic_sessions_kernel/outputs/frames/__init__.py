@@ -1,0 +1,1 @@
+"""Active HTML of outputs, in frames that reach neither the page nor the network."""

@@ -1,0 +1,181 @@
+"""Static HTML recognised at a glance: known tags, each of them opened and closed in its place.
+
+HTML that comes in megabytes is tables and text. To see that it is no more takes a fraction of the
+time that it takes to parse and write it anew. Two things are looked at: whether every `<` begins a
+whole tag of a harmless form, and whether the tags nest as HTML wants them nested. A browser's
+parser then has nothing to mend: it builds the tree as it is written, and ends where it began,
+wherever the output is put. Whatever is not exactly so takes the long way, through the cleaner.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.outputs import prefixes
+from dynamic_sessions_kernel.outputs.cache import MAX_ATTRIBUTE
+
+from . import sanitizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Which elements there are, what each may hold and what it then is: text with inline elements (i),
+# flow (f), an item (l), a caption (k), a cell (c), a row (r), or a group of rows (g).
+_INLINE = (
+    "abbr b big cite code del em font i ins kbd mark q s samp small span strike strong sub sup tt u"
+    " var"
+)
+_ELEMENTS = (
+    ("a", "", "i"),
+    (_INLINE, "i", "i"),
+    ("h1 h2 h3 h4 h5 h6 p pre", "i", "f"),
+    ("blockquote div", "if", "f"),
+    ("ol ul", "l", "f"),
+    ("li", "if", "l"),
+    ("table", "gr", "f"),
+    ("caption", "if", "k"),
+    ("tbody tfoot thead", "r", "g"),
+    ("tr", "c", "r"),
+    ("td th", "if", "c"),
+)
+_VOID = {"br": "i", "hr": "f"}
+_SIDE_BY_SIDE = ("ii i", "ff f", "if f", "fi f", "ll l", "cc c", "rr r", "gg g", "gr g", "rg g")
+_CAPTIONED = ("kg g", "kr r")
+
+# An output becomes a word, each of its tags one letter; those of elements are none of the above.
+_NAMES = [name for group, _, _ in _ELEMENTS for name in group.split()]
+_OPENING = {name: chr(0x80 + 2 * place) for place, name in enumerate(_NAMES)}
+_CLOSING = {name: chr(0x81 + 2 * place) for place, name in enumerate(_NAMES)}
+_WHOLE = [
+    (f"{_OPENING[name]}{held}{_CLOSING[name]}", kind)
+    for group, holds, kind in _ELEMENTS
+    for name in group.split()
+    for held in ("", *holds)
+]
+_JOINED = [tuple(step.split()) for step in _SIDE_BY_SIDE + _CAPTIONED]
+#: How many times the length of the word may be read; where all nests, each round about halves it.
+_MAX_WORK = 8
+
+_TAG = re.compile(r"(<[^<>\n]*>)")
+# A link never stays as it is: it is to open a page of its own.
+_BARE = {
+    **{f"<{name}>": _OPENING[name] for name in _NAMES if name != "a"},
+    **{f"</{name}>": _CLOSING[name] for name in _NAMES},
+    **{f"<{name}{end}>": kind for name, kind in _VOID.items() for end in ("", "/", " /")},
+}
+_KEPT = "|".join(prefixes.KEPT_CLASSES)
+_NAMED = re.compile(
+    rf'^(<({"|".join(_NAMES[1:])})(?: id="[\w-]+")?'
+    rf'(?: class="(?![^"]*\b(?:{_KEPT})\b)[\w-]+(?: [\w-]+){{0,49}}")? ?>)$',
+    re.ASCII | re.MULTILINE,
+)
+_OTHER = re.compile(r"<([a-z]+[1-6]?)\s")
+#: What a parser must have read before it takes a part of a table for one.
+_AROUND = {
+    **dict.fromkeys(("td", "th"), "<table><tr>"),
+    **dict.fromkeys(("caption", "tbody", "tfoot", "thead", "tr"), "<table>"),
+}
+#: Tags with other attributes are cleaned one by one, which is slow if they are many.
+_MAX_OTHERS = 300
+_CELL_TAGS = ("<td>", "</td>", "<tr>", "</tr>", "<th>", "</th>")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The different tags of an output: the letter for each, and how it is written."""
+
+    letters: dict[str, str]
+    written: dict[str, str]
+
+
+def rewritten(source: str) -> str | None:
+    """Return static HTML as the cleaner would have it, None if a glance does not show it static.
+
+    It means what the cleaner's would; text and bare tags stay letter by letter.
+    """
+    parts, body = _around_cells(source)
+    pieces = [_TAG.split(part) for part in parts]
+    tags = [tag for piece in pieces for tag in piece[1::2]]
+    if len(tags) != sum(part.count("<") for part in parts):
+        return None
+    known = _known(dict.fromkeys(tags))
+    if known is None or not _nests("".join(map(known.letters.__getitem__, tags))):
+        return None
+    for piece in pieces:
+        piece[1::2] = map(known.written.__getitem__, piece[1::2])
+    return body.join(map("".join, pieces))
+
+
+def _around_cells(source: str) -> tuple[list[str], str]:
+    """Return what stands before and after a body of bare rows and cells, and the body.
+
+    To count its tags is the fastest way to know them all. How they nest does not matter: whatever
+    they do ends with their table.
+    """
+    begins, ends = source.find("<tbody>") + len("<tbody>"), source.rfind("</tbody>")
+    if begins <= ends:
+        body = source[begins:ends]
+        if body.count("<") == sum(map(body.count, _CELL_TAGS)):
+            return [source[:begins], source[ends:]], body
+    return [source], ""
+
+
+def _known(tags: Mapping[str, object]) -> _Known | None:
+    """Return what there is to know of tags, None if one of them is of no harmless form."""
+    letters = {tag: _BARE[tag] for tag in tags if tag in _BARE}
+    written = {tag: tag for tag in letters}
+    named = dict(_NAMED.findall("\n".join(tag for tag in tags if tag not in letters)))
+    letters |= {tag: _OPENING[name] for tag, name in named.items()}
+    written |= zip(named, _prefixed("\n".join(named)).split("\n"), strict=False)
+    others = tags.keys() - letters.keys()
+    if len(others) > _MAX_OTHERS or any(len(tag) > MAX_ATTRIBUTE for tag in others):
+        return None
+    for tag in others:
+        name, cleaned = _cleaned(tag)
+        if not cleaned:
+            return None
+        letters[tag], written[tag] = _OPENING[name], cleaned
+    return _Known(letters, written)
+
+
+def _prefixed(tags: str) -> str:
+    """Return tags that have ids and classes alone with these made the output's own."""
+    mine = f" {prefixes.PREFIX}"
+    return (
+        tags.replace(" ", mine)
+        .replace(f'{mine}id="', f' id="{prefixes.PREFIX}')
+        .replace(f'{mine}class="', f' class="{prefixes.PREFIX}')
+        .replace(f"{mine}>", ">")
+    )
+
+
+@lru_cache(maxsize=1024)
+def _cleaned(tag: str) -> tuple[str, str]:
+    """Return the name of an opening tag and the tag as the cleaner writes it, "" if it does not."""
+    match = _OTHER.match(tag)
+    if match is None or match[1] not in _OPENING or sanitizer.handles(tag):
+        return "", ""
+    name = match[1]
+    cleaned = sanitizer.clean(_AROUND.get(name, "") + tag)
+    kept = re.match(rf"(?:<table>(?:<tbody>)?(?:<tr>)?)?(<{name}(?: [^<>]*)?>)</{name}>", cleaned)
+    return name, kept[1] if kept else ""
+
+
+def _nests(word: str) -> bool:
+    """Whether tags nest: what is whole becomes the letter of what it is, until one letter is left.
+
+    Each round takes in one more level of elements, and halves the number of those side by side.
+    """
+    present = set(word)
+    steps = [(shape, kind) for shape, kind in _WHOLE if shape[0] in present] + _JOINED
+    work = _MAX_WORK * len(word)
+    before = ""
+    while word != before and work >= 0:
+        before = word
+        work -= len(word)
+        for shape, kind in steps:
+            word = word.replace(shape, kind)
+    return word in {"", "i", "f"}

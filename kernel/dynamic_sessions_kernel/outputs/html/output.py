@@ -1,0 +1,130 @@
+"""HTML outputs: what only shows is sanitised and stays in place, what acts goes into a frame.
+
+The decision is about looks alone. Whatever is taken for static is sanitised, so a wrong guess loses
+an effect and never lets one through.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import nh3
+
+from dynamic_sessions_kernel.outputs import latex, prefixes
+from dynamic_sessions_kernel.outputs.css import stylesheets
+from dynamic_sessions_kernel.outputs.frames import iframe
+
+from . import fast_path, parse_cost, sanitizer
+
+_ACTIVE_NAMES = (
+    "script iframe frame frameset object embed applet form input button select textarea link meta"
+    " base svg math canvas dialog template noscript portal fencedframe"
+)
+_ACTIVE_TAGS = frozenset(_ACTIVE_NAMES.split())
+# No pattern looks for the end of a tag beyond the next `<`: of megabytes of tags that never end,
+# each would else be read to the end of all.
+_TAG = re.compile(r"<([A-Za-z][\w:-]*)")
+_STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=\s*[\"']?(?!data:)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an HTML output is shown.
+
+    Attributes:
+        html: what goes to the front end.
+        framed: whether it runs in frames.
+        remote: whether remote images were left out of it.
+    """
+
+    html: str
+    framed: bool
+    remote: bool
+
+
+def shown(source: str, *, plain: str = "") -> Shown:
+    """Return how to show an HTML output of the session.
+
+    Args:
+        source: the output as it came.
+        plain: its `text/plain`, shown instead where frames are dropped and nothing static is left.
+    """
+    sheet, unstyled = _apart(source)
+    fits = len(sheet) <= stylesheets.MAX_SHEET
+    if fits and (body := fast_path.rewritten(unstyled)) is not None:
+        return Shown(_styled(source, sheet, body), False, False)
+    linked = _FRAME.sub(_as_link, unstyled)
+    if fits and not _acts(linked):
+        try:
+            body = sanitizer.clean(linked)
+        except parse_cost.TooMuchError:
+            pass  # the browser has limits of its own, and a frame keeps the harm
+        else:
+            remote = _REMOTE_IMAGE.search(linked) is not None
+            return Shown(_styled(source, sheet, body), False, remote)
+    return Shown(framed(_FRAME.sub(_as_link, source), plain=plain), True, False)
+
+
+def _acts(source: str) -> bool:
+    tags = {tag.lower() for tag in set(_TAG.findall(source))}
+    return not tags.isdisjoint(_ACTIVE_TAGS) or sanitizer.handles(source)
+
+
+def framed(source: str, *, plain: str) -> str:
+    """Return the frames for HTML that acts, with what to show where frames are dropped."""
+    return iframe.framed(source, instead=_instead(source, plain))
+
+
+def sanitised(source: str) -> str:
+    """Return `source` without anything that runs, loads, or reaches beyond its own place.
+
+    Raises:
+        TooMuchError: to parse it would take too long, or too much memory.
+    """
+    sheet, unstyled = _apart(source)
+    return _styled(source, sheet, sanitizer.clean(unstyled))
+
+
+def _apart(source: str) -> tuple[str, str]:
+    """Return the style sheets in HTML as one, and the rest of it."""
+    pieces = _STYLE.split(source)
+    return "\n".join(pieces[1::2]), "".join(pieces[::2])
+
+
+def _styled(source: str, sheet: str, body: str) -> str:
+    """Put the sheet of an output back before its sanitised body."""
+    body = latex.harmless(body)
+    if not sheet:
+        return body
+    # IPython's highlighted code addresses its front end's element, which the inner one stands for.
+    scope = prefixes.scope(source)
+    return (
+        f'<div class="{scope}"><style>{stylesheets.sheet(sheet, scope)}</style>'
+        f'<div class="{prefixes.PREFIX}output_html">{body}</div></div>'
+    )
+
+
+def _instead(source: str, plain: str) -> str:
+    try:
+        static = sanitised(source) if len(source) <= stylesheets.MAX_SHEET else ""
+    except parse_cost.TooMuchError:
+        static = ""
+    if not _text_of(static).strip():
+        static = f"<pre>{nh3.clean_text(plain)}</pre>" if plain else ""
+    return f"{static}<p><em>The interactive part of this output shows after a run.</em></p>"
+
+
+def _text_of(html: str) -> str:
+    return html if "<img" in html else nh3.clean(html, tags=set())
+
+
+def _as_link(frame: re.Match[str]) -> str:
+    found = _ADDRESS.search(frame[1])
+    if found is None:
+        return frame[0]
+    address = nh3.clean_text(found[2]).replace("&#47;", "/")
+    return f'<p><a href="{address}">{address}</a> (a page of another site, not loaded here)</p>'

@@ -1,0 +1,1 @@
+"""Plotting libraries whose outputs are data, or take more than one message."""

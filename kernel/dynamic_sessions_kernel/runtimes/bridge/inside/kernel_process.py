@@ -1,0 +1,247 @@
+"""The ipykernel in the session, as the relay sees it: a process and four sockets.
+
+The relay never looks into contents: what the ipykernel says is passed on as the bytes it came in.
+Messages are signed for the ipykernel and taken from it unchecked: the sockets are in a folder
+that only their user can open.
+
+This module runs in the session: standard library and pyzmq, Python 3.10, ipykernel 6 and 7.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+_DELIMITER = b"<IDS|MSG>"
+_CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
+_PROBE = "dynamic-sessions-probe-"
+_WARM_UP = _PROBE + "warm"
+_PROBE_AGAIN = 0.1
+_START_LIMIT = 180.0
+_ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
+_ERRORS_SHOWN = 2000
+
+
+class Interpreter:
+    """One life of an ipykernel.
+
+    Args:
+        folder: for its sockets and connection file, private and short.
+        life: which life this is, 1 at first; it names the sockets.
+        cwd: the working directory of the person's code.
+    """
+
+    def __init__(self, folder: str, life: int, cwd: str) -> None:
+        self.life = life
+        self.ready = False
+        self.paused = False
+        self._warmed = False
+        self._warming = False
+        self._key = secrets.token_hex(16)
+        # An ipykernel whose relay was killed removes its sockets only as it notices that.
+        self._base = str(Path(folder, f"k{life}-{secrets.token_hex(2)}"))
+        self._launched = time.monotonic()
+        self._oom_kills = _oom_kills()
+        self._process = self._launch(cwd)
+        self._context = zmq.Context()
+        self.sockets = {name: self._connect(name) for name in _CHANNELS}
+        self._held: list[tuple[str, list[bytes]]] = []
+        self._probes = 0
+        self._probed = 0.0
+
+    def _launch(self, cwd: str) -> subprocess.Popen[bytes]:
+        connection: dict[str, Any] = {f"{k}_port": n for k, n in _CHANNELS.items()}
+        connection.update(transport="ipc", ip=self._base, hb_port=5, key=self._key)
+        connection.update(signature_scheme="hmac-sha256", kernel_name="python3")
+        file = Path(self._base + ".json")
+        file.write_text(json.dumps(connection))
+        env = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")}
+        env["JPY_PARENT_PID"] = str(os.getpid())
+        launcher = Path(__file__).with_name("kernel_main.py")
+        # As ipykernel's own kernelspec does; debugpy complains of frozen modules otherwise.
+        options = ["-Xfrozen_modules=off"] if sys.version_info >= (3, 11) else []
+        with Path(self._base + ".err").open("wb") as errors:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, *options, str(launcher), "-f", str(file)],
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    def _connect(self, channel: str) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.SUB if channel == "iopub" else zmq.DEALER)
+        socket.rcvhwm = socket.sndhwm = 0
+        socket.linger = 0
+        socket.setsockopt(zmq.RECONNECT_IVL, 10)
+        if channel == "iopub":
+            socket.subscribe(b"")
+        else:
+            socket.identity = b"relay"  # one for all: input requests go to whom shell answered
+        socket.connect(f"ipc://{self._base}-{_CHANNELS[channel]}")
+        return socket
+
+    def send(
+        self,
+        channel: str,
+        msg_type: str,
+        msg_id: str,
+        body: list[bytes],
+    ) -> None:
+        """Send a message, once the ipykernel is ready for it.
+
+        Args:
+            channel: `shell`, `control` or `stdin`.
+            msg_type: such as `execute_request`.
+            msg_id: its identity; what it causes names it as parent.
+            body: metadata and content as JSON, and the buffers.
+        """
+        header = {
+            "msg_id": msg_id,
+            "msg_type": msg_type,
+            "username": "",
+            "session": "relay",
+            "date": datetime.now(UTC).isoformat(),
+            "version": "5.3",
+        }
+        signed = [json.dumps(header).encode(), b"{}", *body[:2]]
+        digest = hmac.new(self._key.encode(), digestmod=hashlib.sha256)
+        for part in signed:
+            digest.update(part)
+        signature = digest.hexdigest().encode()
+        message = [_DELIMITER, signature, *signed, *body[2:]]
+        if self._warming and msg_type == "complete_request":
+            channel = "control"
+        if self.ready:
+            self.sockets[channel].send_multipart(message)
+        else:
+            self._held.append((channel, message))
+
+    def receive(self, channel: str) -> tuple[dict[str, Any], str, list[bytes]] | None:
+        """Take a waiting message: its header, its parent's id, and metadata, content, buffers."""
+        try:
+            frames = self.sockets[channel].recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        at = frames.index(_DELIMITER) + 2
+        header, parent = json.loads(frames[at]), json.loads(frames[at + 1])
+        if not self.ready and channel == "iopub":
+            self._become_ready()
+        identity = parent.get("msg_id", "")
+        if identity == _WARM_UP and channel == "control":
+            self._warming = False
+        return header, identity, frames[at + 2 :]
+
+    @property
+    def patience(self) -> float:
+        """How many seconds may pass until it is looked after again."""
+        return _ALIVE_CHECK if self.ready else _READY_CHECK
+
+    def probe(self) -> None:
+        """Ask for a sign of life: output is only sure to arrive once some has."""
+        now = time.monotonic()
+        if self.ready or now - self._probed < _PROBE_AGAIN:
+            return
+        if now - self._launched > _START_LIMIT:
+            self._process.kill()
+        self._probed, self._probes = now, self._probes + 1
+        held, self._held, self.ready = self._held, [], True
+        self.send("shell", "kernel_info_request", f"{_PROBE}{self._probes}", [b"{}", b"{}"])
+        self._held, self.ready = held, False
+
+    def _become_ready(self) -> None:
+        self.ready = True
+        for channel, message in self._held:
+            self.sockets[channel].send_multipart(message)
+        self._held.clear()
+
+    def warm_up(self) -> None:
+        """Have completion load what it needs, which takes it seconds while a cell runs.
+
+        Beside the cells, so that the next one does not wait for it; completions follow it on its
+        channel, since jedi is not made for two at once.
+        """
+        if not self._warmed:
+            content = json.dumps({"code": "imp", "cursor_pos": 3}).encode()
+            self.send("control", "complete_request", _WARM_UP, [b"{}", content])
+            self._warmed = self._warming = True
+
+    @staticmethod
+    def is_probe(parent: str) -> bool:
+        """Whether a message answers one of the relay's own, and so is nobody's business."""
+        return parent.startswith(_PROBE)
+
+    def interrupt(self) -> None:
+        """Interrupt the running cell and what it started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGINT)
+
+    def pause(self) -> None:
+        """Stop the process until `resume`: it writes faster than its output can be taken."""
+        if not self.paused and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)
+            self.paused = True
+
+    def resume(self) -> None:
+        """Let the process go on."""
+        if self.paused:
+            self._process.send_signal(signal.SIGCONT)
+            self.paused = False
+
+    def death(self) -> dict[str, Any] | None:
+        """Tell what is known of the process's end; None while it lives."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        killed = status == -signal.SIGKILL
+        return {
+            "status": status,
+            "memory": killed and _oom_kills() > self._oom_kills,
+            "started": self.ready,
+            "errors": self._errors() if status else "",
+        }
+
+    def _errors(self) -> str:
+        try:
+            text = Path(self._base + ".err").read_bytes()[-_ERRORS_SHOWN:]
+        except OSError:
+            return ""
+        return text.decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """Kill the process and what it started; leave no file."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._context.destroy(linger=0)
+        for suffix in (".json", ".err", *(f"-{n}" for n in range(1, 6))):
+            Path(self._base + suffix).unlink(missing_ok=True)
+
+
+def _oom_kills() -> int:
+    """How many processes of this container the kernel has killed for want of memory."""
+    for name in ("memory.events", "memory/memory.oom_control"):
+        try:
+            text = Path("/sys/fs/cgroup", name).read_text()
+        except OSError:
+            continue
+        for line in text.splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill":
+                return int(value)
+    return 0

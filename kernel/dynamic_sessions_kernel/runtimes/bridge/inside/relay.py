@@ -1,0 +1,379 @@
+"""The relay: keeps an ipykernel in the session, and what it says until it was taken.
+
+It is a process of its own, so that the service may restart its interpreter without the person's
+variables going with it. Any later execution finds it at a unix socket, hands over an envelope and
+waits there for the answer: as soon as there is something to bring, or when the hold is over.
+
+This module runs in the session: standard library and pyzmq, Python 3.10.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from .envelope import EnvelopeError, load_object, seal, unseal
+from .kernel_process import Interpreter
+from .stream import Incoming, Outgoing, frame
+
+#: How long the first output waits for the end of a short cell, so that such a cell is one exchange;
+#: and how long a reply waits for the idle status that always comes with it. In seconds.
+LINGER, REPLY_LINGER = 0.05, 0.2
+#: Bytes of output not yet taken at which the ipykernel is stopped, and goes on again. What the
+#: person prints is lossless for this, and an interrupt never waits behind more than this.
+FULL, DRAINED = 32 << 20, 8 << 20
+#: Output of the ipykernel taken in one go before the other sockets have their turn.
+_BATCH = 200
+_TICK = 0.25
+#: How often the relay looks whether its session is still there.
+_LOOK = 2.0
+_LONGEST_HOLD = 5.0
+_SEND_LIMIT = 5.0
+_KEPT_CLIENTS = 256
+_SIZE = 8
+_SILENT_TYPES = frozenset({"status", "execute_input", "iopub_welcome", "shutdown_reply"})
+
+
+class Relay:
+    """The relay of one session.
+
+    Args:
+        folder: private and short; the unix socket `s` and the ipykernel's files are in it.
+        cwd: the working directory of the person's code.
+    """
+
+    def __init__(self, folder: str, cwd: str) -> None:
+        self._folder = folder
+        self._cwd = cwd
+        self._boot = secrets.token_hex(8)
+        self._client = ""
+        self._former: list[str] = []
+        self._found = False
+        # What became of the cells of the client before, and where in the stream the last one ended.
+        self._left = ""
+        self._ended_at = 0
+        self._down = Incoming()
+        self._up = Outgoing(folder)
+        self._life = 1
+        self._count = 1
+        self._executing: dict[str, set[str]] = {}
+        self._waiter: _Waiter | None = None
+        self._callers: dict[int, _Caller] = {}
+        self._poller = zmq.Poller()
+        self._interpreter: Interpreter | None = None
+        self._listener = self._listen()
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        path = Path(self._folder, "s")
+        early = path.with_name("s-")
+        early.unlink(missing_ok=True)
+        listener.bind(str(early))
+        early.chmod(0o600)
+        listener.listen(16)
+        listener.setblocking(False)
+        early.replace(path)  # whoever finds it finds it listening
+        self._poller.register(listener, zmq.POLLIN)
+        return listener
+
+    def run(self) -> None:
+        """Serve until the session's folders are gone."""
+        looked = 0.0
+        try:
+            while True:
+                if time.monotonic() - looked > _LOOK:
+                    looked = time.monotonic()
+                    if not (Path(self._folder).is_dir() and Path(self._cwd).is_dir()):
+                        return
+                self._turn()
+        finally:
+            self._stop_interpreter()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        until = now + (_TICK if self._interpreter is None else self._interpreter.patience)
+        if self._waiter is not None:
+            until = min(until, self._waiter.due)
+        ready = self._poller.poll(math.ceil(max(0.0, until - now) * 1000))
+        for source, _ in ready:
+            if source == self._listener.fileno():
+                self._accept()
+            elif source in self._callers:
+                self._read(self._callers[source])
+        if self._interpreter is not None:
+            self._serve_interpreter(self._interpreter, [source for source, _ in ready])
+        if self._waiter is not None and (
+            time.monotonic() >= self._waiter.due or self._up.pending >= self._waiter.enough
+        ):
+            self._answer(self._waiter)
+
+    # -- callers: executions of the service ------------------------------------------------
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setblocking(False)
+        caller = self._callers[connection.fileno()] = _Caller(connection)
+        self._poller.register(connection.fileno(), zmq.POLLIN)
+        self._read(caller)  # it is there as a rule
+
+    def _read(self, caller: _Caller) -> None:
+        request = caller.read()
+        if request is not None:
+            self._exchange(caller, request)
+        elif caller.gone:
+            self._drop(caller)
+
+    def _drop(self, caller: _Caller) -> None:
+        fd = caller.connection.fileno()
+        self._poller.unregister(fd)
+        del self._callers[fd]
+        caller.connection.close()
+        if self._waiter is not None and self._waiter.caller is caller:
+            self._waiter = None
+
+    def _exchange(self, caller: _Caller, request: str) -> None:
+        if self._waiter is not None:
+            self._answer(self._waiter)  # the service lost that execution: nobody listens there
+        try:
+            head, data = unseal(request)
+            refusal = self._refusal(head)
+            if refusal:
+                self._send(caller, seal({"boot": self._boot, "refused": refusal}))
+                return
+            if head["ack"] is not None:
+                self._up.acknowledge(head["ack"])
+            if head["skip"] and head["seq"] > self._down.position:
+                self._down = Incoming(head["seq"])  # what lay between has failed over there
+            self._waiter = _Waiter(caller, head)
+            for message in self._down.take(head["seq"], data):
+                self._handle(message)
+        except (EnvelopeError, KeyError, TypeError, ValueError) as error:
+            self._waiter = None
+            self._send(caller, seal({"boot": self._boot, "refused": f"nonsense: {error!r}"}))
+            return
+        if self._up.pending:
+            self._waiter.hasten(0.0)
+
+    def _refusal(self, head: dict[str, Any]) -> str:
+        client = head["client"]
+        if head["hello"] and client != self._client and client not in self._former:
+            self._former += head.get("instead", [])
+            self._change_client(client, fresh=head["hello"] == "fresh")
+        if client != self._client:
+            return "taken"
+        if head["boot"] and head["boot"] != self._boot:
+            return "boot"
+        return ""
+
+    def _change_client(self, client: str, *, fresh: bool) -> None:
+        self._former = [*self._former, self._client][-_KEPT_CLIENTS:]
+        self._client = client
+        self._found = self._interpreter is not None and not fresh
+        unseen = "ended" if self._up.base < self._ended_at else ""
+        self._left = ("running" if self._executing else unseen) if self._found else ""
+        self._down = Incoming()
+        self._up.discard()  # its parents are unknown to the new client
+        if self._interpreter is None:
+            self._start_interpreter()
+        elif fresh:
+            self._restart()
+
+    def _answer(self, waiter: _Waiter) -> None:
+        self._waiter = None
+        head = {
+            "boot": self._boot,
+            "ack": self._down.position,
+            "seq": self._up.base,
+            "end": self._up.end,
+            "life": self._life,
+            "count": self._count,
+            "ready": self._interpreter is not None and self._interpreter.ready,
+            "found": self._found,
+            "left": self._left,
+        }
+        self._send(waiter.caller, self._up.seal(head, waiter.budget))
+
+    def _send(self, caller: _Caller, text: str) -> None:
+        try:
+            caller.connection.settimeout(_SEND_LIMIT)
+            caller.connection.sendall(len(text).to_bytes(_SIZE, "big") + text.encode("ascii"))
+            caller.connection.setblocking(False)
+        except OSError:
+            self._drop(caller)  # it is sent again when it is asked for again
+
+    # -- the link's messages ---------------------------------------------------------------
+
+    def _handle(self, message: list[bytes]) -> None:
+        head = load_object(message[0])
+        channel, msg_type = head["to"], head["type"]
+        if channel == "relay":
+            if msg_type == "interrupt" and self._interpreter is not None:
+                self._interpreter.interrupt()
+            elif msg_type == "restart":
+                self._restart()
+            return
+        if head["life"] != self._life:
+            return  # meant for an ipykernel that is gone, which the link is being told
+        interpreter = self._interpreter or self._start_interpreter()
+        if msg_type == "execute_request":
+            self._executing[head["id"]] = set()
+        interpreter.send(channel, msg_type, head["id"], message[1:])
+
+    def _start_interpreter(self) -> Interpreter:
+        self._interpreter = Interpreter(self._folder, self._life, self._cwd)
+        for socket_ in self._interpreter.sockets.values():
+            self._poller.register(socket_, zmq.POLLIN)
+        return self._interpreter
+
+    def _stop_interpreter(self) -> None:
+        if self._interpreter is not None:
+            for socket_ in self._interpreter.sockets.values():
+                self._poller.unregister(socket_)
+            self._interpreter.end()
+            self._interpreter = None
+        self._executing.clear()
+        self._life += 1
+        self._count = 1
+
+    def _restart(self) -> None:
+        self._stop_interpreter()
+        self._start_interpreter()
+        self._tell("restarted", {"life": self._life})
+
+    # -- the ipykernel's messages ----------------------------------------------------------
+
+    def _serve_interpreter(self, interpreter: Interpreter, ready: list[Any]) -> None:
+        was_ready = interpreter.ready
+        interpreter.probe()
+        for channel, socket_ in interpreter.sockets.items():
+            if socket_ in ready:
+                self._drain(interpreter, channel)
+        if interpreter.ready and not was_ready:
+            self._hasten(0.0)
+        if self._up.pending > FULL:
+            interpreter.pause()
+        elif self._up.pending < DRAINED:
+            interpreter.resume()
+        if not any(source in ready for source in interpreter.sockets.values()):
+            death = interpreter.death()
+            if death is not None:
+                self._bury(interpreter, death)
+
+    def _drain(self, interpreter: Interpreter, channel: str) -> None:
+        for _ in range(_BATCH):
+            message = interpreter.receive(channel)
+            if message is None:
+                break
+            self._forward(channel, *message)
+
+    def _bury(self, interpreter: Interpreter, death: dict[str, Any]) -> None:
+        for channel in interpreter.sockets:
+            while (message := interpreter.receive(channel)) is not None:
+                self._forward(channel, *message)
+        self._stop_interpreter()
+        self._tell("died", {"life": self._life, **death})
+
+    def _forward(
+        self, channel: str, header: dict[str, Any], parent: str, body: list[bytes]
+    ) -> None:
+        msg_type = header["msg_type"]
+        if Interpreter.is_probe(parent):
+            return
+        if msg_type == "execute_reply":
+            self._count = json.loads(body[1]).get("execution_count", self._count - 1) + 1
+        if msg_type in _SILENT_TYPES and not self._ends_execution(msg_type, parent, body):
+            return
+        head = {"from": channel, "type": msg_type, "parent": parent}
+        self._write(head, body)
+        if channel == "iopub" and msg_type != "status":
+            self._hasten(LINGER)
+        elif msg_type in {"execute_reply", "status"}:
+            self._completed(msg_type, parent)
+        else:
+            self._hasten(0.0)
+
+    def _ends_execution(self, msg_type: str, parent: str, body: list[bytes]) -> bool:
+        if msg_type != "status" or parent not in self._executing:
+            return False
+        return bool(json.loads(body[1]).get("execution_state") == "idle")
+
+    def _completed(self, msg_type: str, parent: str) -> None:
+        seen = self._executing.setdefault(parent, set())
+        seen.add(msg_type)
+        if len(seen) == 2:  # noqa: PLR2004 - the reply and the idle status, which may change places
+            del self._executing[parent]
+            self._ended_at = self._up.end
+            self._hasten(0.0)
+            if self._interpreter is not None:
+                self._interpreter.warm_up()
+        else:
+            self._hasten(REPLY_LINGER)
+
+    def _tell(self, msg_type: str, content: dict[str, Any]) -> None:
+        head = {"from": "relay", "type": msg_type, "parent": ""}
+        self._write(head, [b"{}", json.dumps(content).encode()])
+        self._hasten(0.0)
+
+    def _write(self, head: dict[str, Any], body: list[bytes]) -> None:
+        try:
+            pieces = frame(json.dumps(head).encode(), *body)
+        except EnvelopeError:
+            size = sum(map(len, body))
+            content = {"what": head["type"], "size": size}
+            told = {"from": "relay", "type": "dropped", "parent": head["parent"]}
+            pieces = frame(json.dumps(told).encode(), b"{}", json.dumps(content).encode())
+        self._up.write(pieces)
+
+    def _hasten(self, delay: float) -> None:
+        if self._waiter is not None:
+            self._waiter.hasten(delay)
+
+
+class _Caller:
+    """A connection of an interpreter of the service: lengths and envelopes, in turn."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.gone = False
+        self._buffer = bytearray()
+
+    def read(self) -> str | None:
+        try:
+            data = self.connection.recv(1 << 20)
+        except BlockingIOError:
+            return None
+        except OSError:
+            data = b""
+        self.gone = not data
+        self._buffer += data
+        size = int.from_bytes(self._buffer[:_SIZE], "big")
+        if self.gone or len(self._buffer) < _SIZE + size:
+            return None
+        request = self._buffer[_SIZE : _SIZE + size].decode("ascii", "replace")
+        del self._buffer[: _SIZE + size]
+        return request
+
+
+class _Waiter:
+    """An exchange whose answer is held back until there is something to bring."""
+
+    def __init__(self, caller: _Caller, head: dict[str, Any]) -> None:
+        self.caller = caller
+        self.budget = int(head["budget"])
+        self.enough = self.budget * 4
+        self.due = time.monotonic() + min(float(head["hold"]), _LONGEST_HOLD)
+
+    def hasten(self, delay: float) -> None:
+        self.due = min(self.due, time.monotonic() + delay)
+
+
+def main(folder: str, cwd: str) -> None:
+    """Run the relay of the session; `folder` is its own, `cwd` the person's."""
+    Relay(folder, cwd).run()

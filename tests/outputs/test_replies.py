@@ -1,0 +1,159 @@
+"""Replies pass the gate as outputs do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dynamic_sessions_kernel.magics import contains_command
+from dynamic_sessions_kernel.outputs.filter import Gate
+from dynamic_sessions_kernel.runtimes.base import Message
+
+HOSTILE = {"text/html": "<script>1</script>", "text/plain": "x"}
+
+
+def replied(msg_type: str, content: Any) -> dict[str, Any]:
+    return Gate().pass_reply(msg_type, content)
+
+
+def executed(**content: Any) -> dict[str, Any]:
+    return replied("execute_reply", {"status": "ok", "execution_count": 1, **content})
+
+
+def test_a_user_expression_is_shown_as_an_output_would_be() -> None:
+    reply = executed(user_expressions={"e": {"status": "ok", "data": HOSTILE, "metadata": {}}})
+    assert reply["user_expressions"]["e"]["data"]["text/html"].startswith("<iframe")
+
+
+def test_the_pager_gets_plain_text_alone() -> None:
+    reply = executed(payload=[{"source": "page", "start": 3, "data": HOSTILE}])
+    assert reply["payload"] == [{"source": "page", "start": 3, "data": {"text/plain": "x"}}]
+
+
+@pytest.mark.parametrize("source", ["ask_exit", "edit", "edit_magic", "unheard_of"])
+def test_a_payload_cannot_quit_or_open_an_editor(source: str) -> None:
+    assert executed(payload=[{"source": source, "filename": "x"}])["payload"] == []
+
+
+def test_proposed_input_passes() -> None:
+    payload = {"source": "set_next_input", "text": "x = 100 % 7", "replace": True}
+    assert executed(payload=[payload])["payload"] == [payload]
+
+
+@pytest.mark.parametrize("mode", ["isolated", "trusted"])
+@pytest.mark.parametrize(
+    "text", ["%upload ~/.ssh", "x = %upload a", "%%upload\nx", "%session trust"]
+)
+def test_proposed_input_cannot_command_this_kernel(text: str, mode: Any) -> None:
+    gate = Gate(mode, holds_command=contains_command)
+    payload = [
+        {"source": "set_next_input", "text": text, "replace": True},
+        {"source": "set_next_input", "text": "x = 1", "replace": True},
+    ]
+    reply = gate.pass_reply("execute_reply", {"status": "ok", "payload": payload})
+    assert reply["payload"] == payload[1:]
+    _, notice = gate.pass_message(Message("stream", {"name": "stdout", "text": "x"}, "p"))
+    assert "it was refused" in notice.content["text"]
+
+
+def test_an_inspection_is_shown_as_an_output_would_be() -> None:
+    reply = replied("inspect_reply", {"status": "ok", "found": True, "data": HOSTILE})
+    assert reply["found"] is True
+    assert reply["data"]["text/html"].startswith("<iframe")
+
+
+def test_the_debuggers_rich_variables_are_shown_as_outputs_would_be() -> None:
+    reply = replied(
+        "debug_reply",
+        {"type": "response", "command": "richInspectVariables", "body": {"data": HOSTILE}},
+    )
+    assert reply["body"]["data"]["text/html"].startswith("<iframe")
+
+
+def test_other_replies_of_the_debugger_pass() -> None:
+    reply = {"type": "response", "command": "threads", "body": {"threads": [{"id": 1}]}}
+    assert replied("debug_reply", reply) == reply
+
+
+def test_completions_are_lines_of_text() -> None:
+    reply = replied(
+        "complete_reply",
+        {
+            "status": "ok",
+            "matches": ["a\x1b[2J", 5],
+            "cursor_start": 0,
+            "cursor_end": 1,
+            "metadata": {
+                "_jupyter_types_experimental": [{"text": "a", "type": "function", "evil": 1}],
+                "other": 1,
+            },
+        },
+    )
+    assert reply["matches"] == ["a"]
+    assert reply["metadata"] == {"_jupyter_types_experimental": [{"text": "a", "type": "function"}]}
+
+
+def test_comms_are_not_listed_before_trust() -> None:
+    reply = replied("comm_info_reply", {"status": "ok", "comms": {"1": {"target_name": "x"}}})
+    assert reply == {"status": "ok", "comms": {}}
+
+
+def test_history_is_text() -> None:
+    reply = replied(
+        "history_reply",
+        {"status": "ok", "history": [[1, 2, "a\x1bc"], [1, 3, ["in", None]], "x", [1, 2]]},
+    )
+    assert reply["history"] == [[1, 2, "a"], [1, 3, ["in", None]]]
+
+
+def test_a_failure_keeps_its_traceback() -> None:
+    reply = replied(
+        "execute_reply",
+        {"status": "error", "ename": "E", "evalue": "v", "traceback": ["t"], "execution_count": 2},
+    )
+    assert reply["status"] == "error"
+    assert (reply["ename"], reply["traceback"], reply["execution_count"]) == ("E", ["t"], 2)
+
+
+def test_an_unknown_reply_does_not_pass() -> None:
+    assert replied("kernel_info_reply", {"status": "ok", "banner": "x"})["status"] == "error"
+
+
+def test_trusted_a_reply_passes_as_it_came() -> None:
+    reply = {"status": "ok", "found": True, "data": HOSTILE}
+    assert Gate("trusted").pass_reply("inspect_reply", reply) is reply
+
+
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    msg_type=st.sampled_from(
+        [
+            "execute_reply",
+            "inspect_reply",
+            "complete_reply",
+            "history_reply",
+            "is_complete_reply",
+            "comm_info_reply",
+            "debug_reply",
+        ]
+    ),
+    content=st.dictionaries(
+        st.sampled_from(
+            ["data", "metadata", "matches", "history", "payload", "user_expressions", "body"]
+        ),
+        _anything,
+    )
+    | _anything,
+)
+@settings(max_examples=100, deadline=None)
+def test_no_shape_of_reply_upsets_the_gate(msg_type: str, content: Any) -> None:
+    assert isinstance(replied(msg_type, content), dict)
