@@ -15,8 +15,8 @@ from typing import Any
 
 from bridge import ours, pool
 
-from dynamic_sessions_kernel.outputs.filter import Gate
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
+from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
 ROUNDS = 7
 FIRST = """
@@ -76,7 +76,7 @@ def gate_seconds(html: str) -> float:
     times = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()
-        Gate().pass_message(Message("display_data", content, "request"))
+        OutputFilter().pass_message(Message("display_data", content, "request"))
         times.append(time.perf_counter() - begun)
     return min(times)
 

@@ -15,7 +15,7 @@ from urllib3.util import parse_url
 
 from dynamic_sessions_kernel.client.api.base import choose_generation
 from dynamic_sessions_kernel.client.endpoint import parse_endpoint, shorten
-from dynamic_sessions_kernel.client.http.messages import Answer
+from dynamic_sessions_kernel.client.http.messages import ApiResponse
 from dynamic_sessions_kernel.client.remote_paths import check_upload, split_path
 from dynamic_sessions_kernel.client.upload import Source
 from dynamic_sessions_kernel.errors import FileNameError, SettingsError, UnexpectedAnswerError
@@ -85,7 +85,7 @@ json_values = st.recursive(
 @given(json_values, st.sampled_from(["2024-02-02-preview", "2025-10-02-preview"]))
 def test_any_answer_is_read_or_refused(value, version) -> None:
     generation = choose_generation(version)
-    answer = Answer(200, {}, json.dumps(value).encode(), "testing")
+    answer = ApiResponse(200, {}, json.dumps(value).encode(), "testing")
     for read in (
         generation.ran,
         generation.session_told,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dynamic_sessions_kernel.errors import CommandError
 from dynamic_sessions_kernel.magics import Command, contains_command, make_plan
 from dynamic_sessions_kernel.magics.base import ShowHelp
-from dynamic_sessions_kernel.runtimes.base import Part
+from dynamic_sessions_kernel.messages import Part
 
 
 def arguments(cell):

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
 
-from dynamic_sessions_kernel.outputs.filter import Gate
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
+from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ OUTPUTS: list[dict[str, Any]] = [
 
 def notebook() -> nbformat.NotebookNode:
     """A notebook as a front end saves it after an isolated run."""
-    gate, outputs = Gate(), []
+    gate, outputs = OutputFilter(), []
     for data in OUTPUTS:
         content = {"data": {**data, "text/plain": "the text"}, "metadata": {}}
         (message,) = gate.pass_message(Message("display_data", content, "request"))

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamic_sessions_kernel.outputs.filter import Gate
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
+from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 
 
-def passed(gate: Gate, msg_type: str, content: Any, **more: Any) -> list[Message]:
+def passed(gate: OutputFilter, msg_type: str, content: Any, **more: Any) -> list[Message]:
     return gate.pass_message(Message(msg_type, content, "request", **more))
 
 
 def shown(data: dict[str, Any], metadata: Any = None) -> dict[str, Any]:
     """What the front end gets of a display."""
-    message, *_ = passed(Gate(), "display_data", {"data": data, "metadata": metadata or {}})
+    message, *_ = passed(OutputFilter(), "display_data", {"data": data, "metadata": metadata or {}})
     return message.content
 
 
@@ -36,7 +36,7 @@ def test_text_and_a_picture_pass_as_they_are() -> None:
 
 def test_a_picture_must_be_one() -> None:
     message, notice = passed(
-        Gate(), "display_data", {"data": {"image/png": "PGh0bWw+", "text/plain": "x"}}
+        OutputFilter(), "display_data", {"data": {"image/png": "PGh0bWw+", "text/plain": "x"}}
     )
     assert message.content["data"] == {"text/plain": "x"}
     assert "image/png was left out" in notice.content["text"]
@@ -51,7 +51,7 @@ def test_a_picture_may_not_unpack_to_gigabytes() -> None:
 
 
 def test_an_unknown_type_is_left_out_and_said_once() -> None:
-    gate = Gate()
+    gate = OutputFilter()
     content = {"data": {"application/x-odd": "1", "text/plain": "x"}, "metadata": {}}
     first = passed(gate, "display_data", content)
     again = passed(gate, "display_data", content)
@@ -67,40 +67,40 @@ def test_an_unknown_type_is_left_out_and_said_once() -> None:
 )
 @pytest.mark.parametrize("mode", ["isolated", "trusted"])
 def test_a_session_cannot_speak_for_the_kernel(msg_type: str, mode: Any) -> None:
-    assert passed(Gate(mode), msg_type, {"execution_state": "dead"}) == []
+    assert passed(OutputFilter(mode), msg_type, {"execution_state": "dead"}) == []
 
 
 def test_a_question_comes_on_stdin_and_nothing_else_does() -> None:
     question = {"prompt": "\x1b]0;title\x07name? ", "password": 1, "extra": 2}
-    (asked,) = passed(Gate(), "input_request", question, channel="stdin")
+    (asked,) = passed(OutputFilter(), "input_request", question, channel="stdin")
     assert asked.content == {"prompt": "name? ", "password": False}
-    assert passed(Gate(), "input_request", question) == []
-    assert passed(Gate(), "stream", {"name": "stdout", "text": "x"}, channel="stdin") == []
+    assert passed(OutputFilter(), "input_request", question) == []
+    assert passed(OutputFilter(), "stream", {"name": "stdout", "text": "x"}, channel="stdin") == []
 
 
 def test_text_keeps_its_colours_and_loses_what_drives_a_terminal() -> None:
     text = "\x1b[31mred\x1b[0m \x1b]52;c;cHduZWQ=\x07\x1b[2J\x1bc\x9b5n\x1bP1$r\x1b\\50%\r100%\n"
-    (message,) = passed(Gate(), "stream", {"name": "stdout", "text": text})
+    (message,) = passed(OutputFilter(), "stream", {"name": "stdout", "text": text})
     assert message.content["text"] == "\x1b[31mred\x1b[0m 50%\r100%\n"
 
 
 def test_an_error_is_text() -> None:
     error = {"ename": "E\x1b]0;x\x07", "evalue": 3, "traceback": ["\x1b[31mline", 5, "end"]}
-    (message,) = passed(Gate(), "error", error)
+    (message,) = passed(OutputFilter(), "error", error)
     assert message.content == {"ename": "E", "evalue": "", "traceback": ["\x1b[31mline", "end"]}
 
 
 def test_an_update_needs_the_display_that_it_updates() -> None:
     data = {"data": {"text/plain": "x"}, "metadata": {}}
-    assert passed(Gate(), "update_display_data", data) == []
+    assert passed(OutputFilter(), "update_display_data", data) == []
     (update,) = passed(
-        Gate(), "update_display_data", {**data, "transient": {"display_id": "d", "more": 1}}
+        OutputFilter(), "update_display_data", {**data, "transient": {"display_id": "d", "more": 1}}
     )
     assert update.content["transient"] == {"display_id": "d"}
 
 
 def test_comms_wait_for_trust_and_then_pass_in_order() -> None:
-    gate = Gate()
+    gate = OutputFilter()
     opened = Message("comm_open", {"comm_id": "1"}, "a", buffers=(b"x",))
     told = Message("comm_msg", {"comm_id": "1"}, "b")
     (notice,) = gate.pass_message(opened)
@@ -112,7 +112,7 @@ def test_comms_wait_for_trust_and_then_pass_in_order() -> None:
 
 
 def test_too_many_comms_are_given_up_rather_than_kept() -> None:
-    gate = Gate()
+    gate = OutputFilter()
     message = Message("comm_msg", {"comm_id": "1"}, "a", buffers=(b"x" * 1024 * 1024,))
     for _ in range(80):
         gate.pass_message(message)
@@ -120,11 +120,11 @@ def test_too_many_comms_are_given_up_rather_than_kept() -> None:
 
 
 def test_trust_ends_with_the_session() -> None:
-    gate = Gate()
+    gate = OutputFilter()
     gate.trust()
     gate.reset()
     assert not gate.trusted
-    assert Gate("trusted").trusted
+    assert OutputFilter("trusted").trusted
 
 
 def test_trusted_everything_passes_as_it_came() -> None:
@@ -134,7 +134,7 @@ def test_trusted_everything_passes_as_it_came() -> None:
         "request",
         metadata={"y": 2},
     )
-    assert Gate("trusted").pass_message(message) == [message]
+    assert OutputFilter("trusted").pass_message(message) == [message]
 
 
 def test_static_html_stays_in_place() -> None:
@@ -240,17 +240,17 @@ _mimes = st.sampled_from(
 @given(msg_type=_types, content=st.dictionaries(_keys, _json, max_size=6) | _json)
 @settings(max_examples=100, deadline=None)
 def test_no_shape_of_message_upsets_the_gate(msg_type: str, content: Any) -> None:
-    for message in passed(Gate(), msg_type, content):
+    for message in passed(OutputFilter(), msg_type, content):
         assert isinstance(message.content, dict)
 
 
 @given(data=st.dictionaries(_mimes, _json, max_size=4), metadata=_json)
 @settings(max_examples=100, deadline=None)
 def test_no_shape_of_output_upsets_the_gate(data: dict[str, Any], metadata: Any) -> None:
-    for message in passed(Gate(), "display_data", {"data": data, "metadata": metadata}):
+    for message in passed(OutputFilter(), "display_data", {"data": data, "metadata": metadata}):
         assert isinstance(message.content, dict)
 
 
 def test_asking_for_bokehs_library_shows_nothing() -> None:
     load = {"application/javascript": "1", "application/vnd.bokehjs_load.v0+json": "1"}
-    assert passed(Gate(), "display_data", {"data": load, "metadata": {}}) == []
+    assert passed(OutputFilter(), "display_data", {"data": load, "metadata": {}}) == []

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamic_sessions_kernel.magics import contains_command
-from dynamic_sessions_kernel.outputs.filter import Gate
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
+from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
 HOSTILE = {"text/html": "<script>1</script>", "text/plain": "x"}
 
 
 def replied(msg_type: str, content: Any) -> dict[str, Any]:
-    return Gate().pass_reply(msg_type, content)
+    return OutputFilter().pass_reply(msg_type, content)
 
 
 def executed(**content: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def test_proposed_input_passes() -> None:
     "text", ["%upload ~/.ssh", "x = %upload a", "%%upload\nx", "%session trust"]
 )
 def test_proposed_input_cannot_command_this_kernel(text: str, mode: Any) -> None:
-    gate = Gate(mode, holds_command=contains_command)
+    gate = OutputFilter(mode, holds_command=contains_command)
     payload = [
         {"source": "set_next_input", "text": text, "replace": True},
         {"source": "set_next_input", "text": "x = 1", "replace": True},
@@ -124,7 +124,7 @@ def test_an_unknown_reply_does_not_pass() -> None:
 
 def test_trusted_a_reply_passes_as_it_came() -> None:
     reply = {"status": "ok", "found": True, "data": HOSTILE}
-    assert Gate("trusted").pass_reply("inspect_reply", reply) is reply
+    assert OutputFilter("trusted").pass_reply("inspect_reply", reply) is reply
 
 
 _anything = st.recursive(

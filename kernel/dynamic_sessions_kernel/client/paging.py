@@ -13,7 +13,7 @@ from .api.parsing import json_object, text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .http.messages import Call
+    from .http.messages import ApiRequest
     from .http.transport import Transport
 
 #: More pages than a pool's 600 sessions or a sensible folder can fill.
@@ -23,7 +23,7 @@ MAX_PAGES = 1000
 _OURS = ("identifier", "api-version")
 
 
-def pages(transport: Transport, call: Call) -> Iterator[Mapping[str, Any]]:
+def pages(transport: Transport, call: ApiRequest) -> Iterator[Mapping[str, Any]]:
     """Yield the bodies of a listing's pages.
 
     Raises:
@@ -44,7 +44,7 @@ def pages(transport: Transport, call: Call) -> Iterator[Mapping[str, Any]]:
     raise UnexpectedAnswerError(f"The service's answer on {call.doing} has pages without end.")
 
 
-def _follow(base: str, call: Call, link: str) -> Call:
+def _follow(base: str, call: ApiRequest, link: str) -> ApiRequest:
     """Return the call for the next page: the link's query, put to the address we have.
 
     Of the link's own address only the host is looked at: the service writes paths in other cases.

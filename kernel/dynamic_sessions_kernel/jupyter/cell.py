@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dynamic_sessions_kernel.errors import DynamicSessionsError
 from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, make_plan
-from dynamic_sessions_kernel.runtimes.base import Message, Part
+from dynamic_sessions_kernel.messages import Message, Part
 from dynamic_sessions_kernel.threads import start_call
 
 if TYPE_CHECKING:
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from dynamic_sessions_kernel.magics import Cancelled, Command, Plan, SessionControl
-    from dynamic_sessions_kernel.runtimes.base import Content, Emit, Request, Runtime
+    from dynamic_sessions_kernel.magics import Cancelled, Command, Plan, SessionController
+    from dynamic_sessions_kernel.messages import Content, Emit, Request
+    from dynamic_sessions_kernel.runtimes.base import Runtime
 
-    from .session_manager import Connection
+    from .session_manager import SessionManager
 
     T = TypeVar("T")
 
@@ -53,12 +54,12 @@ class Cell:
         self,
         request: Request,
         count: int,
-        connection: Connection,
+        connection: SessionManager,
         folder: Path,
         *,
         emit: Emit,
         show: Emit,
-        control: Callable[[Cancelled], SessionControl],
+        control: Callable[[Cancelled], SessionController],
     ) -> None:
         self._request = request
         self._count = count

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dynamic_sessions_kernel.runtimes.base import Content
+    from dynamic_sessions_kernel.messages import Content
 
 _NOTHING_STARTED: Content = {
     "isStarted": False,

@@ -21,21 +21,21 @@ from zmq.eventloop.zmqstream import ZMQStream
 from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.errors import DynamicSessionsError, SessionLostError
 from dynamic_sessions_kernel.magics import complete, complete_name, contains_command
-from dynamic_sessions_kernel.outputs.filter import Gate
-from dynamic_sessions_kernel.runtimes.base import Request
+from dynamic_sessions_kernel.messages import Request
+from dynamic_sessions_kernel.outputs.filter import OutputFilter
 from dynamic_sessions_kernel.runtimes.choose import offers_debugger
 from dynamic_sessions_kernel.settings import SettingTraits
 
 from .cell import Cell
 from .debug_replies import reply_without_session
-from .publisher import Outbox
+from .publisher import Publisher
 from .session_control import Control
-from .session_manager import Connection
+from .session_manager import SessionManager
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.magics import Cancelled
+    from dynamic_sessions_kernel.messages import Content
     from dynamic_sessions_kernel.outputs.filter import Mode
-    from dynamic_sessions_kernel.runtimes.base import Content
 
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
@@ -70,11 +70,13 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         super().__init__(**kwargs)
         # A wrong setting is told by the first cell; until then, the safe one holds.
         mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
-        self._gate = Gate(mode, holds_command=contains_command)
-        self._outbox = Outbox(
-            self.session, self.iopub_socket, self.stdin_socket, self._gate, self._on_loop
+        self._filter = OutputFilter(mode, holds_command=contains_command)
+        self._publisher = Publisher(
+            self.session, self.iopub_socket, self.stdin_socket, self._filter, self._on_loop
         )
-        self._connection = Connection(self, self.session.key, self._outbox.send, self._outbox.show)
+        self._connection = SessionManager(
+            self, self.session.key, self._publisher.send, self._publisher.show
+        )
         self._cell: Cell | None = None
         self._cell_parent: dict[str, Any] = {}
         # Requests, other than executions, that wait for their turn behind cells.
@@ -133,7 +135,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     ) -> None:
         kind = parent["header"]["msg_type"]
         stream = self.control_stream if channel == "control" else self.shell_stream
-        self._outbox.remember(identities, parent)
+        self._publisher.remember(identities, parent)
         self._publish_status("busy", channel, parent=parent)
         if kind == "execute_request" and self._aborting:
             self._send_abort_reply(stream, parent, identities)
@@ -201,8 +203,8 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
             count,
             self._connection,
             Path.cwd(),
-            emit=self._outbox.send,
-            show=self._outbox.show,
+            emit=self._publisher.send,
+            show=self._publisher.show,
             control=self._control,
         )
         try:
@@ -210,8 +212,8 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         finally:
             self._cell = None
         if reply.get("ename") == SessionLostError.__name__:
-            self._gate.reset()  # trust was given to the session that is gone
-        reply = json_clean(self._gate.pass_reply("execute_reply", reply))
+            self._filter.reset()  # trust was given to the session that is gone
+        reply = json_clean(self._filter.pass_reply("execute_reply", reply))
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
             self._abort_queues()
@@ -228,8 +230,8 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     def _control(self, cancelled: Cancelled) -> Control:
         return Control(
             self._connection,
-            self._gate,
-            self._outbox.send,
+            self._filter,
+            self._publisher.send,
             self._loop,
             runtime=self.runtime,
             cancelled=cancelled,
@@ -338,7 +340,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
             return None
         if reply is None:
             return None
-        return self._gate.pass_reply(request.msg_type.replace("_request", "_reply"), reply)
+        return self._filter.pass_reply(request.msg_type.replace("_request", "_reply"), reply)
 
     def _reply(
         self, stream: Any, msg_type: str, reply: Content, parent: dict[str, Any], ident: Any

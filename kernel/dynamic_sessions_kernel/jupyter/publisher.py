@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
     from jupyter_client.session import Session as JupyterSession
 
-    from dynamic_sessions_kernel.outputs.filter import Gate
-    from dynamic_sessions_kernel.runtimes.base import Message
+    from dynamic_sessions_kernel.messages import Message
+    from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
 #: How many requests are remembered for output that comes late.
 _REMEMBERED = 4096
 
 
-class Outbox:
+class Publisher:
     """Sends a session's messages. `send` may be called from any thread.
 
     Args:
@@ -34,13 +34,13 @@ class Outbox:
         session: JupyterSession,
         iopub: Any,
         stdin: Any,
-        gate: Gate,
+        gate: OutputFilter,
         on_loop: Callable[..., object],
     ) -> None:
         self._session = session
         self._iopub = iopub
         self._stdin = stdin
-        self._gate = gate
+        self._filter = gate
         self._on_loop = on_loop
         self._lock = threading.Lock()
         self._parents: OrderedDict[str, tuple[list[bytes], dict[str, Any]]] = OrderedDict()
@@ -55,7 +55,7 @@ class Outbox:
 
     def send(self, message: Message) -> None:
         """Send what the gate makes of a message."""
-        for passed in self._gate.pass_message(message):
+        for passed in self._filter.pass_message(message):
             if passed.channel == "stdin":
                 self._on_loop(self._send, self._stdin, passed)
             else:

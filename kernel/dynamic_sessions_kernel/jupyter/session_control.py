@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.pool import SessionPool
     from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.magics.base import Cancelled
-    from dynamic_sessions_kernel.outputs.filter import Gate
-    from dynamic_sessions_kernel.runtimes.base import Emit
+    from dynamic_sessions_kernel.messages import Emit
+    from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
-    from .session_manager import Connection
+    from .session_manager import SessionManager
 
     T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _LET_GO = "not connected: the next cell connects again, or says what was lost"
 
 
 class Control:
-    """Acts on the kernel's session for one command; implements `SessionControl`.
+    """Acts on the kernel's session for one command; implements `SessionController`.
 
     Args:
         connection: the kernel's.
@@ -47,8 +47,8 @@ class Control:
 
     def __init__(
         self,
-        connection: Connection,
-        gate: Gate,
+        connection: SessionManager,
+        gate: OutputFilter,
         send: Emit,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -56,7 +56,7 @@ class Control:
         cancelled: Cancelled,
     ) -> None:
         self._connection = connection
-        self._gate = gate
+        self._filter = gate
         self._send = send
         self._loop = loop
         self._runtime = runtime
@@ -66,7 +66,7 @@ class Control:
         """Tell of the session; allocates none."""
         runtime, pool = self._connection.runtime, self._connection.pool
         session = self._connection.session
-        outputs = "trusted" if self._gate.trusted else "isolated"
+        outputs = "trusted" if self._filter.trusted else "isolated"
         if runtime is None or pool is None or session is None:
             return Status(self._where(), "", self._runtime, outputs)
         trouble = []
@@ -121,13 +121,13 @@ class Control:
     def new(self) -> Change:
         """Start a fresh session in the place of the kernel's own."""
         fresh, deleted, left = self._wait(self._connection.new())
-        self._gate.reset()
+        self._filter.reset()
         return Change(shorten(fresh.identifier), _short(deleted), _short(left))
 
     def stop(self) -> Change:
         """Delete the session in use."""
         deleted = self._wait(self._connection.stop())
-        self._gate.reset()
+        self._filter.reset()
         return Change(deleted=_short(deleted))
 
     def restart(self) -> Change:
@@ -138,7 +138,7 @@ class Control:
         """Take over a living session."""
         pool, chosen = self._chosen(prefix)
         left = self._wait(self._connection.attach(pool.session(chosen.identifier)))
-        self._gate.reset()
+        self._filter.reset()
         runtime = self._connection.runtime
         found = runtime is not None and runtime.found
         return Change(shorten(chosen.identifier), left=_short(left), variables=found)
@@ -171,9 +171,9 @@ class Control:
 
     def trust(self) -> bool:
         """Let all outputs of the session through."""
-        if self._gate.trusted:
+        if self._filter.trusted:
             return False
-        for message in self._gate.trust():
+        for message in self._filter.trust():
             self._send(message)
         return True
 

@@ -16,7 +16,7 @@ from dynamic_sessions_kernel.errors import (
     SessionLostError,
     SessionNotFoundError,
 )
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
 from dynamic_sessions_kernel.runtimes.choose import connect_runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.settings import read_settings
@@ -29,7 +29,8 @@ from .sign_in_notice import SignInNotice
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import SessionInfo
     from dynamic_sessions_kernel.client.session import Session
-    from dynamic_sessions_kernel.runtimes.base import Emit, Runtime
+    from dynamic_sessions_kernel.messages import Emit
+    from dynamic_sessions_kernel.runtimes.base import Runtime
     from dynamic_sessions_kernel.settings import Settings, SettingTraits
 
 _PURPOSE = b"dynamic-sessions-kernel: session identifier"
@@ -52,7 +53,7 @@ def session_identifier(key: bytes) -> str:
     return hmac.new(key, _PURPOSE, hashlib.sha256).hexdigest()
 
 
-class Connection:
+class SessionManager:
     """The kernel's connection to its session. Used on the kernel's event loop alone.
 
     Args:

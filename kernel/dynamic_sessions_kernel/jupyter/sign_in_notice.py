@@ -10,12 +10,12 @@ import uuid
 from html import escape
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from dynamic_sessions_kernel.runtimes.base import Emit
+    from dynamic_sessions_kernel.messages import Emit
 
 _DONE = "Signed in to Azure."
 _FAILED = "The sign-in to Azure was not finished; a code that was shown here holds no longer."

@@ -31,7 +31,7 @@ class FaultRates:
     seed: int | None = None
 
 
-class Faults:
+class FaultInjector:
     """Decides for each call what goes wrong."""
 
     def __init__(self, rates: FaultRates) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.netutil import bind_sockets
 
 from .api.server import POOL_PATH, Service
-from .faults import FaultRates, Faults
+from .faults import FaultInjector, FaultRates
 from .folders import PoolFolder
 from .sandbox.choose import choose
 from .sessions.store import SessionStore
@@ -64,7 +64,7 @@ class LocalPool:
         self._sandbox = choose(options.sandbox)
         self._sockets = bind_sockets(options.port, HOST)
         self._folder = PoolFolder()
-        faults = Faults(options.faults)
+        faults = FaultInjector(options.faults)
         self._store = SessionStore(
             self._folder.sessions,
             self._sandbox,

@@ -23,23 +23,23 @@ acts on this machine; nothing that a session says or holds ever becomes one. How
 - `complete` and `complete_name` answer Tab without a session; `contains_command` is for text that
   a session wants to place in the next cell (`set_next_input`), which must hold no command.
 
-Another command is a subclass of `Action`, in `registry.ACTIONS`.
+Another command is a subclass of `Magic`, in `registry.MAGICS`.
 """
 
-from .base import Action, Cancelled, Command, CommandInterruptedError, Completion, Context
+from .base import Cancelled, Command, CommandInterruptedError, Completion, Context, Magic
 from .completion import complete, complete_name
 from .plan import Plan, contains_command, make_plan
-from .session_protocol import SessionControl
+from .session_protocol import SessionController
 
 __all__ = [
-    "Action",
     "Cancelled",
     "Command",
     "CommandInterruptedError",
     "Completion",
     "Context",
+    "Magic",
     "Plan",
-    "SessionControl",
+    "SessionController",
     "complete",
     "complete_name",
     "contains_command",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dynamic_sessions_kernel.client.session import Session
-    from dynamic_sessions_kernel.runtimes.base import Content, Part
+    from dynamic_sessions_kernel.messages import Content, Part
 
-    from .session_protocol import SessionControl
+    from .session_protocol import SessionController
 
 #: Whether the person has interrupted the cell; called often, from the command's thread.
 Cancelled = Callable[[], bool]
@@ -45,7 +45,7 @@ class Context:
     session: Session | None
     show: Callable[[str, Content], None]
     cancelled: Cancelled = never
-    control: SessionControl | None = None
+    control: SessionController | None = None
 
     def write(self, text: str) -> None:
         """Print on the cell's standard output; a carriage return starts the line anew."""
@@ -70,7 +70,7 @@ class Completion:
     end: int
 
 
-class Action(ABC):
+class Magic(ABC):
     """What a command does; one subclass for each command.
 
     Args:
@@ -117,7 +117,7 @@ class Action(ABC):
         """Complete the end of `arguments`, with positions counted from its beginning."""
 
 
-class ShowHelp(Action):
+class ShowHelp(Magic):
     """`%name?`: print what the command is for."""
 
     name = "help"
@@ -146,7 +146,7 @@ class Command:
             asks for none.
     """
 
-    action: Action
+    action: Magic
     bind: Callable[[Any], Part] | None = None
 
     def check(self, folder: Path, cancelled: Cancelled = never) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .base import Completion
-from .registry import ACTIONS
+from .registry import MAGICS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,9 @@ def complete(code: str, cursor: int, folder: Path) -> Completion | None:
     """
     line = _line_before(code, cursor)
     found = _COMMAND.search(line)
-    if found is None or found["name"] not in ACTIONS:
+    if found is None or found["name"] not in MAGICS:
         return None
-    inner = ACTIONS[found["name"]].complete(found["arguments"], folder)
+    inner = MAGICS[found["name"]].complete(found["arguments"], folder)
     if inner is None:
         return Completion((), cursor, cursor)
     offset = cursor - len(found["arguments"])
@@ -44,7 +44,7 @@ def complete_name(code: str, cursor: int) -> Completion | None:
     found = _NAME.search(_line_before(code, cursor))
     if found is None:
         return None
-    matches = tuple(f"%{name}" for name in ACTIONS if f"%{name}".startswith(found["name"]))
+    matches = tuple(f"%{name}" for name in MAGICS if f"%{name}".startswith(found["name"]))
     return Completion(matches, cursor - len(found["name"]), cursor) if matches else None
 
 

@@ -7,10 +7,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dynamic_sessions_kernel.runtimes.base import Part
+from dynamic_sessions_kernel.messages import Part
 
-from .base import Action, Cancelled, Command, ShowHelp, never
-from .registry import ACTIONS
+from .base import Cancelled, Command, Magic, ShowHelp, never
+from .registry import MAGICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,13 +62,13 @@ def make_plan(cell: str) -> Plan:
     Raises:
         CommandError: a command stands where none can be, such as in a loop.
     """
-    if not any(f"%{name}" in cell for name in ACTIONS):
+    if not any(f"%{name}" in cell for name in MAGICS):
         return _whole(cell, cell)
     # Not before now: IPython takes long to import.
     from . import syntax
 
     try:
-        reading = syntax.read(cell, ACTIONS)
+        reading = syntax.read(cell, MAGICS)
     except (*syntax.UNREADABLE, RuntimeError, IndexError):
         # IPython's transformers fail on it, in the session as here.
         return _whole(cell, cell)
@@ -92,7 +92,7 @@ def contains_command(text: str) -> bool:
         for character in unicodedata.normalize("NFKC", text).casefold()
         if not character.isspace() and character != "\\" and character.isprintable()
     )
-    return any(f"%{name}" in plain for name in ACTIONS)
+    return any(f"%{name}" in plain for name in MAGICS)
 
 
 def _whole(code: str, cell: str) -> Plan:
@@ -126,8 +126,8 @@ def _lines_alone(source: list[str], start: int, end: int) -> str:
     )
 
 
-def _action(found: Found) -> Action:
-    kind = ACTIONS[found.name]
+def _action(found: Found) -> Magic:
+    kind = MAGICS[found.name]
     return ShowHelp(kind.help) if found.arguments is None else kind(found.arguments)
 
 

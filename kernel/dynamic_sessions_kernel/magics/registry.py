@@ -10,7 +10,7 @@ from .upload import Upload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .base import Action
+    from .base import Magic
 
 #: Each command's name, without the percent sign, to what it does.
-ACTIONS: Mapping[str, type[Action]] = {action.name: action for action in (Upload, Session)}
+MAGICS: Mapping[str, type[Magic]] = {action.name: action for action in (Upload, Session)}

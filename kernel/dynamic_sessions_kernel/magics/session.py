@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dynamic_sessions_kernel.errors import CommandError
 
-from .base import Action, Completion
+from .base import Completion, Magic
 from .session_tables import listing, status_table
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .base import Cancelled, Context
-    from .session_protocol import SessionControl
+    from .session_protocol import SessionController
 
 _HELP = """\
 %session                  show the session: pool, times, traffic, how outputs are treated
@@ -39,7 +39,7 @@ The command stands at the beginning of a line of its own, not in a loop, functio
 _WORD = re.compile(r"\S*$")
 
 
-class Session(Action):
+class Session(Magic):
     """`%session [WORD [PREFIX]]`; it has no value."""
 
     name = "session"
@@ -87,24 +87,24 @@ class Session(Action):
 
     # -- the words --------------------------------------------------------------------------
 
-    def _status(self, context: Context, control: SessionControl) -> None:
+    def _status(self, context: Context, control: SessionController) -> None:
         context.display(status_table(control.status()))
 
-    def _list(self, context: Context, control: SessionControl) -> None:
+    def _list(self, context: Context, control: SessionController) -> None:
         sessions = control.sessions()
         if sessions:
             context.display(listing(sessions))
         else:
             context.write("The pool has no living session.\n")
 
-    def _new(self, context: Context, control: SessionControl) -> None:
+    def _new(self, context: Context, control: SessionController) -> None:
         change = control.new()
         said = f"A fresh session, {change.current}, is ready."
         if change.deleted:
             said += " The one that this kernel had made before was deleted: nothing of it is kept."
         context.write(said + _left(change.left))
 
-    def _stop(self, context: Context, control: SessionControl) -> None:
+    def _stop(self, context: Context, control: SessionController) -> None:
         change = control.stop()
         if change.deleted:
             said = f"The session {change.deleted} was deleted: variables and files are gone."
@@ -112,14 +112,14 @@ class Session(Action):
             said = "There was no session to stop."
         context.write(f"{said} The next cell that runs code starts a fresh one.\n")
 
-    def _restart(self, context: Context, control: SessionControl) -> None:
+    def _restart(self, context: Context, control: SessionController) -> None:
         change = control.restart()
         context.write(
             f"Python was started afresh in session {change.current}: variables are gone, the "
             "files in /mnt/data are kept.\n"
         )
 
-    def _attach(self, context: Context, control: SessionControl) -> None:
+    def _attach(self, context: Context, control: SessionController) -> None:
         change = control.attach(self._rest.rstrip("…."))
         had = (
             "with its variables and files."
@@ -128,7 +128,7 @@ class Session(Action):
         )
         context.write(f"Took over session {change.current} {had}{_left(change.left)}")
 
-    def _trust(self, context: Context, control: SessionControl) -> None:
+    def _trust(self, context: Context, control: SessionController) -> None:
         if control.trust():
             context.write(
                 "This session is trusted from now on, until it is gone: everything it outputs "
@@ -138,7 +138,7 @@ class Session(Action):
         else:
             context.write("This session is trusted already: everything it outputs is shown.\n")
 
-    _words: ClassVar[Mapping[str, Callable[[Session, Context, SessionControl], None]]] = {
+    _words: ClassVar[Mapping[str, Callable[[Session, Context, SessionController], None]]] = {
         "status": _status,
         "list": _list,
         "restart": _restart,

@@ -14,7 +14,7 @@ from dynamic_sessions_kernel.errors import (
     ServiceError,
 )
 
-from .base import Action, CommandInterruptedError, Completion
+from .base import CommandInterruptedError, Completion, Magic
 from .local_files import LocalFile, find_files, open_file, split_words
 from .path_completion import complete_path
 from .progress import ProgressLine, readable_size
@@ -50,7 +50,7 @@ one of the same name in the session is replaced. Folders are not copied: pack th
 """
 
 
-class Upload(Action):
+class Upload(Magic):
     """`%upload PATH [PATH …]`; its value is the list of paths in the session."""
 
     name = "upload"

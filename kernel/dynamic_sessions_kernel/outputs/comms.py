@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynamic_sessions_kernel.runtimes.base import Message
+    from dynamic_sessions_kernel.messages import Message
 
 TYPES = frozenset({"comm_open", "comm_msg", "comm_close"})
 

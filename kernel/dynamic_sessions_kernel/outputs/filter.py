@@ -12,7 +12,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from dynamic_sessions_kernel.runtimes.base import Content, Message
+from dynamic_sessions_kernel.messages import Content, Message
 
 from . import ansi, mime, notices
 from .comms import TYPES as COMM_TYPES
@@ -42,7 +42,7 @@ _TRUSTED_TYPES = COMM_TYPES | {
 _MAX_ID = 200
 
 
-class Gate:
+class OutputFilter:
     """Decides what of a session's messages reaches the front end, and in which form.
 
     All methods may be called from any thread.

@@ -14,7 +14,7 @@ from .plots import viewers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamic_sessions_kernel.runtimes.base import Content
+    from dynamic_sessions_kernel.messages import Content
 
     from .notices import Notice
     from .plots.bokeh import Bokeh

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.errors import DynamicSessionsError
+    from dynamic_sessions_kernel.messages import Emit
     from dynamic_sessions_kernel.settings import Settings
 
-    from .base import Emit, Runtime
+    from .base import Runtime
 
 #: Seconds after which an embedded pool that refuses connections counts as ended: unlike a network,
 #: it does not come back, and its sessions ended with it.

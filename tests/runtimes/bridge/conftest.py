@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import pytest
 
 from dynamic_sessions_kernel.client.models import ExecutionResult
-from dynamic_sessions_kernel.runtimes.base import Message, Part, Request
+from dynamic_sessions_kernel.messages import Message, Part, Request
 from dynamic_sessions_kernel.runtimes.bridge.remote_code import relay_folder
 from dynamic_sessions_kernel.runtimes.bridge.runtime import BridgeRuntime
 

@@ -18,7 +18,7 @@ from dynamic_sessions_kernel.errors import DynamicSessionsError
 from dynamic_sessions_kernel.runtimes.bridge import retry
 from dynamic_sessions_kernel.runtimes.bridge.inside.envelope import EnvelopeError, seal, unseal
 from dynamic_sessions_kernel.runtimes.bridge.inside.stream import frame
-from dynamic_sessions_kernel.runtimes.bridge.relay_client import Link, Received
+from dynamic_sessions_kernel.runtimes.bridge.relay_client import Received, RelayClient
 from dynamic_sessions_kernel.runtimes.bridge.runtime import BridgeRuntime
 from dynamic_sessions_kernel.runtimes.bridge.validation import death, read_message
 
@@ -106,7 +106,7 @@ def test_a_link_ends_in_an_error_of_our_own_whatever_is_answered(answers):
     def execute(code: str, **_: float) -> ExecutionResult:
         return executed(next(said, None))
 
-    link = Link(execute, "identifier", watch, keep_alive=0.0)
+    link = RelayClient(execute, "identifier", watch, keep_alive=0.0)
     link.open()
     assert watch.over.wait(20)
     link.close()
@@ -173,7 +173,7 @@ def test_types_that_may_not_come_from_a_session_are_dropped():
 def test_a_message_of_a_terabyte_is_an_error_before_it_is_in_memory():
     watch = Watch()
     claims = struct.pack(">H", 4096) + b"\xff\xff\xff\xff" * 4096
-    link = Link(relay(claims), "identifier", watch, keep_alive=0.0)
+    link = RelayClient(relay(claims), "identifier", watch, keep_alive=0.0)
     link.open()
     assert watch.over.wait(20)
 
@@ -187,7 +187,7 @@ def test_a_relay_that_answers_at_once_with_nothing_keeps_nobody_busy():
         executions.append(time.monotonic())
         return answer(code)
 
-    link = Link(execute, "identifier", watch, keep_alive=0.0)
+    link = RelayClient(execute, "identifier", watch, keep_alive=0.0)
     link.open().result(10)
     assert not watch.over.wait(1.0)
     link.close()
@@ -198,7 +198,9 @@ def test_what_a_relay_sends_right_arrives():
     watch = Watch()
     head = json.dumps({"from": "iopub", "type": "stream", "parent": "p"}).encode()
     messages = [frame(head, b"{}", json.dumps({"text": "x" * 70_000}).encode()) for _ in range(5)]
-    link = Link(relay(*(p for m in messages for p in m)), "identifier", watch, keep_alive=0.0)
+    link = RelayClient(
+        relay(*(p for m in messages for p in m)), "identifier", watch, keep_alive=0.0
+    )
     link.open().result(10)
     deadline = time.monotonic() + 20
     while len(watch.messages) < 5 and time.monotonic() < deadline:

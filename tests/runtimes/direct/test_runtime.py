@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 from dynamic_sessions_kernel.errors import DynamicSessionsError, NotSentError
-from dynamic_sessions_kernel.runtimes.base import Part, Request
+from dynamic_sessions_kernel.messages import Part, Request
 from dynamic_sessions_kernel.runtimes.direct import DirectRuntime
 from dynamic_sessions_kernel.runtimes.direct.keepalive import KeepAlive
 from dynamic_sessions_kernel.threads import start_call

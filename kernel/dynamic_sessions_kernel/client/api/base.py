@@ -1,7 +1,7 @@
 """What both generations of the API have in common, and how one is chosen.
 
-A generation is a translator without a memory: it turns what is asked into `Call`s and the bodies of
-answers into models. Which of the two speaks is decided by the api-version alone.
+A generation is a translator without a memory: it turns what is asked into `ApiRequest`s and the
+bodies of responses into models. The api-version alone decides which of the two speaks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dynamic_sessions_kernel.client.http.messages import Call
+from dynamic_sessions_kernel.client.http.messages import ApiRequest
 from dynamic_sessions_kernel.client.models import PoolMetadata
 from dynamic_sessions_kernel.errors import SettingsError
 
@@ -20,7 +20,7 @@ from .parsing import json_object, session_info, unexpected
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamic_sessions_kernel.client.http.messages import Answer, Body
+    from dynamic_sessions_kernel.client.http.messages import ApiResponse, Body
     from dynamic_sessions_kernel.client.models import ExecutionResult, RemoteFile, SessionInfo
 
 DEFAULT_VERSION = "2025-10-02-preview"
@@ -51,29 +51,29 @@ class Generation(ABC):
         self.api_version = api_version
 
     @abstractmethod
-    def run(self, code: str, seconds: int, max_output: int | None) -> Call:
+    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
         """Run code."""
 
     @abstractmethod
-    def ran(self, answer: Answer) -> ExecutionResult | str:
+    def ran(self, answer: ApiResponse) -> ExecutionResult | str:
         """Return the outcome, or the id of an execution that still runs."""
 
-    def poll(self, execution_id: str) -> Call:
+    def poll(self, execution_id: str) -> ApiRequest:
         """Ask for an execution that `ran` gave the id of."""
         raise NotImplementedError(execution_id)
 
     @abstractmethod
     def upload(
         self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
-    ) -> Call:
+    ) -> ApiRequest:
         """Upload a file; `make_body` takes the name that its part has."""
 
     @abstractmethod
-    def uploaded(self, answer: Answer, directory: str) -> RemoteFile:
+    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
 
     @abstractmethod
-    def list_folder(self, directory: str, *, recursive: bool) -> Call:
+    def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
         """List a folder, or as much of it as this generation lists at once."""
 
     @abstractmethod
@@ -81,19 +81,19 @@ class Generation(ABC):
         """One page of a listing."""
 
     @abstractmethod
-    def download(self, directory: str, name: str) -> Call:
+    def download(self, directory: str, name: str) -> ApiRequest:
         """Download a file."""
 
     @abstractmethod
-    def delete(self, directory: str, name: str) -> Call:
+    def delete(self, directory: str, name: str) -> ApiRequest:
         """Delete a file."""
 
     @abstractmethod
-    def describe(self, directory: str, name: str) -> Call:
+    def describe(self, directory: str, name: str) -> ApiRequest:
         """Ask for one file."""
 
     @abstractmethod
-    def described(self, answer: Answer, directory: str, name: str) -> RemoteFile | None:
+    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file that `describe` asked for; None where the answer does not hold it."""
 
     @property
@@ -108,19 +108,19 @@ class Generation(ABC):
         del directory, recursive
         return files
 
-    def session(self) -> Call:
+    def session(self) -> ApiRequest:
         """Ask for a session's times."""
         return self._sessions_call("GET", "session", "asking for the session")
 
-    def session_told(self, answer: Answer) -> SessionInfo:
+    def session_told(self, answer: ApiResponse) -> SessionInfo:
         """Return a session's times."""
         return session_info(json_object(answer), answer.doing)
 
-    def delete_session(self) -> Call:
+    def delete_session(self) -> ApiRequest:
         """End a session."""
         return self._sessions_call("DELETE", "session", "deleting the session")
 
-    def list_sessions(self, skip: int) -> Call:
+    def list_sessions(self, skip: int) -> ApiRequest:
         """List the pool's sessions after the first `skip`."""
         call = self._sessions_call("GET", "listSessions", "listing the pool's sessions")
         return call.asking(skip=str(skip)) if skip else call
@@ -130,29 +130,31 @@ class Generation(ABC):
         doing = "listing the pool's sessions"
         return [session_info(item, doing) for item in items(body, doing)]
 
-    def metadata(self) -> Call:
+    def metadata(self) -> ApiRequest:
         """Ask what sessions have installed."""
         return self._sessions_call("GET", "metadata", "asking what is installed")
 
-    def metadata_told(self, answer: Answer) -> PoolMetadata:
+    def metadata_told(self, answer: ApiResponse) -> PoolMetadata:
         """Return what sessions have installed."""
         body = json_object(answer)
         runtimes = items(body, answer.doing, "runtimes")
         packages = body.get("preInstalledPackages")
         return PoolMetadata(tuple(runtimes), _packages(packages, answer.doing), body)
 
-    def _call(self, method: str, path: str, doing: str, directory: str = "", **more: Any) -> Call:
+    def _call(
+        self, method: str, path: str, doing: str, directory: str = "", **more: Any
+    ) -> ApiRequest:
         params = {"api-version": self.api_version}
         if directory:
             params["path"] = directory
-        return Call(method, path, doing, params, **more)
+        return ApiRequest(method, path, doing, params, **more)
 
-    def _sessions_call(self, method: str, path: str, doing: str) -> Call:
+    def _sessions_call(self, method: str, path: str, doing: str) -> ApiRequest:
         # A pool answers several api-versions, so an older choice keeps it from none of these
         # (LangChain's client, tested live, deletes sessions of a legacy pool so).
         enough = self.api_version >= FIRST_WITH_SESSIONS
         version = self.api_version if enough else DEFAULT_VERSION
-        return Call(method, path, doing, {"api-version": version})
+        return ApiRequest(method, path, doing, {"api-version": version})
 
 
 def items(body: Mapping[str, Any], doing: str, name: str = "value") -> list[Mapping[str, Any]]:

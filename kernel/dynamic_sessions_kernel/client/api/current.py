@@ -14,7 +14,7 @@ from .parsing import field, image, json_object, moment, remote_file, result_valu
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamic_sessions_kernel.client.http.messages import Answer, Body, Call
+    from dynamic_sessions_kernel.client.http.messages import ApiRequest, ApiResponse, Body
     from dynamic_sessions_kernel.client.models import RemoteFile
 
 _RUNNING = {"running", "notstarted"}
@@ -27,7 +27,7 @@ class Current(Generation):
         super().__init__(api_version)
         self.limits_output = api_version >= FIRST_WITH_OUTPUT_LIMIT
 
-    def run(self, code: str, seconds: int, max_output: int | None) -> Call:
+    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
         """Run code."""
         body: dict[str, Any] = {
             "codeInputType": "Inline",
@@ -46,7 +46,7 @@ class Current(Generation):
             if_lost=UNKNOWN_RUN,
         )
 
-    def ran(self, answer: Answer) -> ExecutionResult | str:
+    def ran(self, answer: ApiResponse) -> ExecutionResult | str:
         """Return the outcome, or the id of an execution that still runs."""
         body, doing = json_object(answer), answer.doing
         status, execution_id = text(body, "status", doing).lower(), text(body, "id", doing)
@@ -70,7 +70,7 @@ class Current(Generation):
             raw=body,
         )
 
-    def poll(self, execution_id: str) -> Call:
+    def poll(self, execution_id: str) -> ApiRequest:
         """Ask for an execution that still ran."""
         return self._call(
             "GET", f"executions/{execution_id}", "waiting for code", if_lost=UNKNOWN_RUN
@@ -78,7 +78,7 @@ class Current(Generation):
 
     def upload(
         self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
-    ) -> Call:
+    ) -> ApiRequest:
         """Upload a file."""
         return self._call(
             "POST",
@@ -89,11 +89,11 @@ class Current(Generation):
             if_lost="It is unknown whether the file arrived; upload it again.",
         )
 
-    def uploaded(self, answer: Answer, directory: str) -> RemoteFile:
+    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
         return _file(json_object(answer), directory, answer.doing)
 
-    def list_folder(self, directory: str, *, recursive: bool) -> Call:
+    def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
         """List a folder."""
         call = self._call("GET", "files", "listing files", directory)
         return call.asking(recursive="true") if recursive and self.lists_recursively else call
@@ -103,22 +103,22 @@ class Current(Generation):
         doing = "listing files"
         return [_file(item, directory, doing) for item in items(body, doing)]
 
-    def describe(self, directory: str, name: str) -> Call:
+    def describe(self, directory: str, name: str) -> ApiRequest:
         """Ask for one file."""
         return self._call("GET", f"files/{in_url(name)}", "asking for a file", directory)
 
-    def described(self, answer: Answer, directory: str, name: str) -> RemoteFile | None:
+    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file that was asked for."""
         del name  # the answer is about this one alone
         return _file(json_object(answer), directory, answer.doing)
 
-    def download(self, directory: str, name: str) -> Call:
+    def download(self, directory: str, name: str) -> ApiRequest:
         """Download a file."""
         path = f"files/{in_url(name)}/content"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         return self._call("GET", path, "downloading a file", directory, headers=headers)
 
-    def delete(self, directory: str, name: str) -> Call:
+    def delete(self, directory: str, name: str) -> ApiRequest:
         """Delete a file."""
         return self._call("DELETE", f"files/{in_url(name)}", "deleting a file", directory)
 

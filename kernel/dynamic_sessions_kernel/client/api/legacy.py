@@ -18,7 +18,7 @@ from .parsing import field, image, json_object, moment, remote_file, result_valu
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamic_sessions_kernel.client.http.messages import Answer, Body, Call
+    from dynamic_sessions_kernel.client.http.messages import ApiRequest, ApiResponse, Body
     from dynamic_sessions_kernel.client.models import RemoteFile
 
 _STATUS = {
@@ -32,7 +32,7 @@ _STATUS = {
 class Legacy(Generation):
     """Translates to and from the legacy generation."""
 
-    def run(self, code: str, seconds: int, max_output: int | None) -> Call:
+    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
         """Run code."""
         del max_output  # this generation has no such limit to set
         properties = {
@@ -50,7 +50,7 @@ class Legacy(Generation):
             if_lost=UNKNOWN_RUN,
         )
 
-    def ran(self, answer: Answer) -> ExecutionResult:
+    def ran(self, answer: ApiResponse) -> ExecutionResult:
         """Return the outcome, or the id of an execution that still runs."""
         body, doing = json_object(answer), answer.doing
         outcome = field(body, "properties", dict, doing) or {}
@@ -72,7 +72,7 @@ class Legacy(Generation):
 
     def upload(
         self, directory: str, name: str, size: int, make_body: Callable[[str], Body]
-    ) -> Call:
+    ) -> ApiRequest:
         """Upload a file."""
         path = f"{directory}/{name}" if directory else name
         return self._call(
@@ -83,14 +83,14 @@ class Legacy(Generation):
             if_lost="It is unknown whether the file arrived; upload it again.",
         )
 
-    def uploaded(self, answer: Answer, directory: str) -> RemoteFile:
+    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
         files = self.listed(json_object(answer), directory)
         if len(files) != 1:
             raise unexpected(answer.doing, "does not name the one file that was uploaded")
         return files[0]
 
-    def list_folder(self, directory: str, *, recursive: bool) -> Call:
+    def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
         """List a folder."""
         del directory, recursive  # there is one listing, of everything
         return self._call("GET", "files", "listing files")
@@ -104,24 +104,24 @@ class Legacy(Generation):
             for item in items(body, doing)
         ]
 
-    def describe(self, directory: str, name: str) -> Call:
+    def describe(self, directory: str, name: str) -> ApiRequest:
         """List all files: this generation has no call for one."""
         del name
         return self.list_folder(directory, recursive=True)
 
-    def described(self, answer: Answer, directory: str, name: str) -> RemoteFile | None:
+    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file from the listing, None where it is not in it."""
         wanted = f"{directory}/{name}" if directory else name
         files = self.listed(json_object(answer), directory)
         return next((file for file in files if file.path == wanted), None)
 
-    def download(self, directory: str, name: str) -> Call:
+    def download(self, directory: str, name: str) -> ApiRequest:
         """Download a file."""
         path = f"files/content/{_in_path(directory, name)}"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         return self._call("GET", path, "downloading a file", headers=headers)
 
-    def delete(self, directory: str, name: str) -> Call:
+    def delete(self, directory: str, name: str) -> ApiRequest:
         """Delete a file."""
         return self._call("DELETE", f"files/{_in_path(directory, name)}", "deleting a file")
 

@@ -16,7 +16,7 @@ from dynamic_sessions_kernel.errors import UnexpectedAnswerError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dynamic_sessions_kernel.client.http.messages import Answer
+    from dynamic_sessions_kernel.client.http.messages import ApiResponse
 
 # Python refuses to parse longer integers, which a cell that computes a large one would run into.
 _MAX_DIGITS = 4000
@@ -24,7 +24,7 @@ _MAX_DIGITS = 4000
 _CONSTANTS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 
 
-def json_object(answer: Answer) -> dict[str, Any]:
+def json_object(answer: ApiResponse) -> dict[str, Any]:
     """Return the answer's body as a JSON object.
 
     Raises:

@@ -28,7 +28,7 @@ from dynamic_sessions_kernel.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .messages import Call
+    from .messages import ApiRequest
 
 ROLE = "Azure ContainerApps Session Executor"
 _QUOTE_LIMIT = 500
@@ -122,7 +122,7 @@ def service_error(
     headers: Mapping[str, str],
     content: bytes,
     *,
-    call: Call,
+    call: ApiRequest,
     host: str,
     secrets: Iterable[str] = (),
 ) -> ServiceError:

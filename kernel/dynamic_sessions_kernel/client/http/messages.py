@@ -1,7 +1,7 @@
 """What goes over the wire and what comes back, in this package's own words.
 
-The two generations of the API write `Call`s and read `Answer`s; the transport sends the one and
-returns the other. Neither knows the other's business.
+The two generations of the API write `ApiRequest`s and read `ApiResponse`s; the transport sends the
+one and returns the other. Neither knows the other's business.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def json_body(value: Mapping[str, Any]) -> Callable[[], Body]:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiRequest:
     """One call of the API.
 
     Attributes:
@@ -82,17 +82,17 @@ class Call:
     if_lost: str = "Try again."
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def within(self, identifier: str) -> Call:
+    def within(self, identifier: str) -> ApiRequest:
         """Return this call, made to the session of that identifier."""
         return self.asking(identifier=identifier)
 
-    def asking(self, **params: str) -> Call:
+    def asking(self, **params: str) -> ApiRequest:
         """Return this call with more in its query."""
         return replace(self, params={**self.params, **params})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A successful answer, read whole.
 
     Attributes:

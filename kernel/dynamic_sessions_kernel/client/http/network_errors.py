@@ -23,7 +23,7 @@ from dynamic_sessions_kernel.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .messages import Body, Call
+    from .messages import ApiRequest, Body
 
 #: Everything that a call over requests, or reading its raw answer, can raise.
 NETWORK_ERRORS = (requests.RequestException, u3.HTTPError, OSError, ssl.SSLError)
@@ -40,7 +40,7 @@ _NEVER_CONNECTED: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def translate(error: BaseException, call: Call, host: str, body: Body | None) -> Exception:
+def translate(error: BaseException, call: ApiRequest, host: str, body: Body | None) -> Exception:
     """Return our own error for a network failure of `call`, to be raised `from None`."""
     causes = tuple(_chain(error))
     if _any(causes, ssl.SSLCertVerificationError):

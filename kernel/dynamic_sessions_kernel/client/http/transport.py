@@ -30,7 +30,7 @@ from dynamic_sessions_kernel.errors import (
 
 from .connections import Bearer, open_connections
 from .error_responses import service_error
-from .messages import Answer
+from .messages import ApiResponse
 from .network_errors import NETWORK_ERRORS, translate, worth_repeating
 from .traffic import Counter
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.endpoint import Endpoint
     from dynamic_sessions_kernel.client.sign_in import SignIn
 
-    from .messages import Body, Call
+    from .messages import ApiRequest, Body
 
     T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Incoming:
     """A successful answer whose body has not been read yet."""
 
     def __init__(
-        self, response: requests.Response, call: Call, host: str, body: Body | None
+        self, response: requests.Response, call: ApiRequest, host: str, body: Body | None
     ) -> None:
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
@@ -159,8 +159,8 @@ class Transport:
         self._closed.wait(seconds)
 
     def send(
-        self, call: Call, *, read_timeout: float | None = None, attempts: int | None = None
-    ) -> Answer:
+        self, call: ApiRequest, *, read_timeout: float | None = None, attempts: int | None = None
+    ) -> ApiResponse:
         """Make a call and read its answer whole.
 
         Args:
@@ -173,14 +173,14 @@ class Transport:
         """
         patience = self.timeouts.read if read_timeout is None else read_timeout
 
-        def read(incoming: Incoming) -> Answer:
+        def read(incoming: Incoming) -> ApiResponse:
             return _read_whole(incoming, time.monotonic() + max(patience, self.timeouts.read))
 
         return self.receive(call, read, read_timeout=patience, attempts=attempts)
 
     def receive(
         self,
-        call: Call,
+        call: ApiRequest,
         read: Callable[[Incoming], T],
         *,
         read_timeout: float | None = None,
@@ -215,7 +215,7 @@ class Transport:
             self.pause(delay)
 
     def _attempt(
-        self, call: Call, read: Callable[[Incoming], T], token: str | None, patience: float
+        self, call: ApiRequest, read: Callable[[Incoming], T], token: str | None, patience: float
     ) -> T:
         host = self._endpoint.host
         body = call.body() if call.body else None
@@ -251,7 +251,7 @@ class Transport:
                 self._note(call, str(incoming.status), started, body, incoming.received)
 
     def _note(
-        self, call: Call, outcome: str, started: float, body: Body | None, received: int = 0
+        self, call: ApiRequest, outcome: str, started: float, body: Body | None, received: int = 0
     ) -> None:
         """Count and log an attempt: kind, time and sizes, and nothing of what was in it."""
         sent = 0 if body is None else body.len
@@ -288,7 +288,7 @@ class Transport:
         )
 
 
-def _read_whole(incoming: Incoming, until: float) -> Answer:
+def _read_whole(incoming: Incoming, until: float) -> ApiResponse:
     content = bytearray()
     for chunk in incoming.chunks(until):
         content += chunk
@@ -298,10 +298,10 @@ def _read_whole(incoming: Incoming, until: float) -> Answer:
                 "MB and was given up; the service has acted on it. Write large results to a file "
                 "and download that."
             )
-    return Answer(incoming.status, incoming.headers, bytes(content), incoming.call.doing)
+    return ApiResponse(incoming.status, incoming.headers, bytes(content), incoming.call.doing)
 
 
-def _may_repeat(error: DynamicSessionsError, call: Call) -> bool:
+def _may_repeat(error: DynamicSessionsError, call: ApiRequest) -> bool:
     if isinstance(error, NotSentError):
         return worth_repeating(error)
     return call.repeatable or isinstance(error, PoolFullError)
@@ -315,6 +315,6 @@ def _delay(number: int, error: DynamicSessionsError) -> float:
     return max(backoff, min(wish or 0.0, _LONGEST_WISH))
 
 
-def _label(call: Call) -> str:
+def _label(call: ApiRequest) -> str:
     """Return a call's kind for the log, without the names of files or sessions."""
     return f"{call.method} {call.path.split('/', 1)[0]}"

@@ -13,7 +13,7 @@ from dynamic_sessions_kernel.localpool.sessions.remote_paths import folder_parts
 from dynamic_sessions_kernel.localpool.sessions.results import CAP
 
 from . import executions, files
-from .routes import Answer, Call, Route, session_headers
+from .routes import ApiRequest, ApiResponse, Route, session_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ _OLDEST = "2024-10-02-preview"
 PAGE = 1000
 
 
-async def _execute(call: Call) -> Answer:
+async def _execute(call: ApiRequest) -> ApiResponse:
     body = call.json()
     if "properties" in body:
         raise errors.properties_missing("The body of this api-version has no properties.")
@@ -47,32 +47,34 @@ async def _execute(call: Call) -> Answer:
         if asynchronous:
             session.remember(execution)
             told = _execution(call, execution, "Asynchronous")
-            return Answer(202, told, clock.headers(session))
+            return ApiResponse(202, told, clock.headers(session))
         result = await execution.over()
         status = 202 if call.version == _OLDEST else 200
         told = _execution(call, execution, "Synchronous")
-        return Answer(status, told, clock.headers(session, result), ran=True)
+        return ApiResponse(status, told, clock.headers(session, result), ran=True)
 
 
-async def _poll(call: Call) -> Answer:
+async def _poll(call: ApiRequest) -> ApiResponse:
     async with call.store.using(call.identifier) as session:
         execution = session.execution(call.arguments[0])
         if execution is None:
             raise errors.Refusal(
                 404, "ExecutionNotFound", "The session knows no execution of this id."
             )
-        return Answer(200, _execution(call, execution, "Asynchronous"), session_headers(session))
+        return ApiResponse(
+            200, _execution(call, execution, "Asynchronous"), session_headers(session)
+        )
 
 
-async def _upload(call: Call) -> Answer:
+async def _upload(call: ApiRequest) -> ApiResponse:
     if len(call.files) > 1:
         raise errors.invalid("An upload holds one file.")
     entry, headers = await files.keep(call, call.files[0], call.folder)
     # The service leaves these two empty here (seen in its answers).
-    return Answer(200, {**_file(entry), "contentType": "", "type": ""}, headers)
+    return ApiResponse(200, {**_file(entry), "contentType": "", "type": ""}, headers)
 
 
-async def _list(call: Call) -> Answer:
+async def _list(call: ApiRequest) -> ApiResponse:
     folders = folder_parts(call.folder)
     recursive = call.version == _NEWEST and call.query.get("recursive", "").lower() == "true"
     start = call.query.get("skip", "0")
@@ -84,25 +86,25 @@ async def _list(call: Call) -> Answer:
         told: dict[str, Any] = {"value": [_file(entry) for entry in entries[int(start) : end]]}
         if end < len(entries):
             told["nextLink"] = f"{call.url}?{urlencode({**call.query, 'skip': end})}"
-        return Answer(200, told, session_headers(session))
+        return ApiResponse(200, told, session_headers(session))
 
 
-async def _describe(call: Call) -> Answer:
+async def _describe(call: ApiRequest) -> ApiResponse:
     folders, name = files.joined(call.folder, _name(call))
     async with call.store.using(call.identifier) as session:
         entry = await asyncio.to_thread(session.tree.entry, folders, name)
-        return Answer(200, _file(entry), session_headers(session))
+        return ApiResponse(200, _file(entry), session_headers(session))
 
 
-async def _download(call: Call) -> Answer:
+async def _download(call: ApiRequest) -> ApiResponse:
     return await files.send(call, call.folder, _name(call))
 
 
-async def _delete(call: Call) -> Answer:
+async def _delete(call: ApiRequest) -> ApiResponse:
     return await files.remove(call, call.folder, _name(call), 204)
 
 
-def _name(call: Call) -> str:
+def _name(call: ApiRequest) -> str:
     name = call.arguments[0]
     if "/" in name:
         raise errors.bad_name("The file name is invalid: its folder goes into `path`.")
@@ -118,7 +120,7 @@ def _cap(body: Mapping[str, Any], version: str) -> int:
     return cap
 
 
-def _execution(call: Call, execution: Execution, kind: str) -> dict[str, Any]:
+def _execution(call: ApiRequest, execution: Execution, kind: str) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": execution.id,
         "identifier": call.identifier,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from dynamic_sessions_kernel.localpool.sessions.remote_paths import file_path
 
-from .routes import Answer, Download, session_headers
+from .routes import ApiResponse, Download, session_headers
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.sessions.files import Entry
 
-    from .routes import Call
+    from .routes import ApiRequest
     from .uploads import Received
 
 
@@ -26,7 +26,7 @@ def joined(folder: str, name: str) -> tuple[tuple[str, ...], str]:
     return file_path(f"{folder.rstrip('/')}/{name}" if folder else name)
 
 
-async def keep(call: Call, received: Received, folder: str) -> tuple[Entry, dict[str, str]]:
+async def keep(call: ApiRequest, received: Received, folder: str) -> tuple[Entry, dict[str, str]]:
     """Move a file that arrived into the session.
 
     Raises:
@@ -38,20 +38,20 @@ async def keep(call: Call, received: Received, folder: str) -> tuple[Entry, dict
         return entry, session_headers(session)
 
 
-async def send(call: Call, folder: str, path: str) -> Answer:
+async def send(call: ApiRequest, folder: str, path: str) -> ApiResponse:
     """Answer with the content of a file."""
     folders, name = joined(folder, path)
     async with call.store.using(call.identifier) as session:
         file, entry = await asyncio.to_thread(session.tree.open_file, folders, name)
-        return Answer(200, Download(file, entry.size), session_headers(session))
+        return ApiResponse(200, Download(file, entry.size), session_headers(session))
 
 
-async def remove(call: Call, folder: str, path: str, status: int) -> Answer:
+async def remove(call: ApiRequest, folder: str, path: str, status: int) -> ApiResponse:
     """Delete a file and answer `status`."""
     folders, name = joined(folder, path)
     async with call.store.using(call.identifier) as session:
         await asyncio.to_thread(session.tree.delete, folders, name)
-        return Answer(status, None, session_headers(session))
+        return ApiResponse(status, None, session_headers(session))
 
 
 def moment(seconds: float) -> str:

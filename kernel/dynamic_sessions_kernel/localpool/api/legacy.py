@@ -11,7 +11,7 @@ from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.sessions.results import CAP
 
 from . import executions, files
-from .routes import Answer, Call, Route, session_headers
+from .routes import ApiRequest, ApiResponse, Route, session_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERSIONS = ("2024-02-02-preview", "2024-08-02-preview")
 
 
-async def _execute(call: Call) -> Answer:
+async def _execute(call: ApiRequest) -> ApiResponse:
     body = call.json().get("properties")
     if not isinstance(body, dict):
         raise errors.properties_missing("The body has no properties.")
@@ -41,30 +41,30 @@ async def _execute(call: Call) -> Answer:
             "executionTimeInMilliseconds": result.milliseconds,
         }
         told = {"$id": "1", "properties": properties}
-        return Answer(200, told, clock.headers(session, result), ran=True)
+        return ApiResponse(200, told, clock.headers(session, result), ran=True)
 
 
-async def _upload(call: Call) -> Answer:
+async def _upload(call: ApiRequest) -> ApiResponse:
     entries = []
     headers: dict[str, str] = {}
     for received in call.files:
         entry, headers = await files.keep(call, received, "")
         entries.append(entry)
-    return Answer(200, _listing(entries), headers)
+    return ApiResponse(200, _listing(entries), headers)
 
 
-async def _list(call: Call) -> Answer:
+async def _list(call: ApiRequest) -> ApiResponse:
     async with call.store.using(call.identifier) as session:
         entries = await asyncio.to_thread(session.tree.entries, (), recursive=True)
         found = (entry for entry in entries if not entry.is_folder)
-        return Answer(200, _listing(found), session_headers(session))
+        return ApiResponse(200, _listing(found), session_headers(session))
 
 
-async def _download(call: Call) -> Answer:
+async def _download(call: ApiRequest) -> ApiResponse:
     return await files.send(call, "", call.arguments[0])
 
 
-async def _delete(call: Call) -> Answer:
+async def _delete(call: ApiRequest) -> ApiResponse:
     return await files.remove(call, "", call.arguments[0], 200)
 
 

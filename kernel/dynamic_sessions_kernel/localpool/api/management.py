@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dynamic_sessions_kernel.localpool import errors
 
 from .files import moment
-from .routes import Answer, Call, Route
+from .routes import ApiRequest, ApiResponse, Route
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.sessions.session import Session
@@ -23,28 +23,28 @@ FIRST_VERSION = "2025-02-02-preview"
 PAGE = 50
 
 
-async def _describe(call: Call) -> Answer:
+async def _describe(call: ApiRequest) -> ApiResponse:
     session = call.store.find(call.identifier)
     if session is None:
         raise errors.no_session("NoSessionFoundError")
-    return Answer(200, _session(call.store, session))
+    return ApiResponse(200, _session(call.store, session))
 
 
-async def _end(call: Call) -> Answer:
+async def _end(call: ApiRequest) -> ApiResponse:
     if not call.store.end(call.identifier):
         raise errors.no_session("SessionWithIdentifierNotFound")
-    return Answer(204)
+    return ApiResponse(204)
 
 
-async def _list(call: Call) -> Answer:
+async def _list(call: ApiRequest) -> ApiResponse:
     skip = call.query.get("skip", "0")
     if not re.fullmatch(r"\d{1,9}", skip, re.ASCII):
         raise errors.invalid("skip must be a number.")
     page = call.store.living()[int(skip) : int(skip) + PAGE]
-    return Answer(200, {"value": [_session(call.store, session) for session in page]})
+    return ApiResponse(200, {"value": [_session(call.store, session) for session in page]})
 
 
-async def _metadata(call: Call) -> Answer:
+async def _metadata(call: ApiRequest) -> ApiResponse:
     packages = await asyncio.to_thread(_packages)
     told = {
         "runtimes": [{"name": "Python", "version": platform.python_version()}],
@@ -52,7 +52,7 @@ async def _metadata(call: Call) -> Answer:
         # Not the service's: what this machine keeps sessions apart with.
         "sandbox": call.store.sandbox_name,
     }
-    return Answer(200, told)
+    return ApiResponse(200, told)
 
 
 def _session(store: SessionStore, session: Session) -> dict[str, Any]:

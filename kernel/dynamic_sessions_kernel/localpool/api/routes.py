@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiRequest:
     """What is asked.
 
     Attributes:
@@ -84,7 +84,7 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What is answered.
 
     Attributes:
@@ -110,7 +110,7 @@ class Route:
 
     method: Literal["GET", "POST", "DELETE"]
     path: re.Pattern[str]
-    act: Callable[[Call], Awaitable[Answer]]
+    act: Callable[[ApiRequest], Awaitable[ApiResponse]]
     takes: Literal["nothing", "json", "upload"] = "nothing"
     names_session: bool = True
 

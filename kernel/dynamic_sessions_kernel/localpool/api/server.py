@@ -24,13 +24,13 @@ from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.errors import Refusal
 
 from . import current, legacy, management
-from .routes import Answer, Call, Download, Route, find_route
+from .routes import ApiRequest, ApiResponse, Download, Route, find_route
 from .uploads import Upload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dynamic_sessions_kernel.localpool.faults import Faults
+    from dynamic_sessions_kernel.localpool.faults import FaultInjector
     from dynamic_sessions_kernel.localpool.sessions.store import SessionStore
 
 #: The pool's address below its host, in the form that Azure gives to pools.
@@ -59,7 +59,9 @@ class Service:
         last_call: when the last one came or ended, by `time.monotonic`.
     """
 
-    def __init__(self, store: SessionStore, faults: Faults, token: str, incoming: Path) -> None:
+    def __init__(
+        self, store: SessionStore, faults: FaultInjector, token: str, incoming: Path
+    ) -> None:
         self.store = store
         self.faults = faults
         self.incoming = incoming
@@ -137,13 +139,13 @@ class _Handler(RequestHandler):
     # Each of them comes here, to be refused in the service's words where it is not supported.
     get = head = post = put = patch = delete = options = _respond
 
-    async def _answer(self) -> Answer:
+    async def _answer(self) -> ApiResponse:
         try:
             if self._refusal is not None or self._route is None:
                 raise self._refusal or errors.no_such_pool()
             if self._service.faults.errs():
                 raise errors.unavailable()
-            call = Call(
+            call = ApiRequest(
                 store=self._service.store,
                 url=f"{self.request.protocol}://{self.request.host}{self.request.path}",
                 version=self._query["api-version"],
@@ -154,7 +156,7 @@ class _Handler(RequestHandler):
             )
             return await self._route.act(call)
         except Refusal as refusal:
-            return Answer(refusal.status, refusal, refusal.headers)
+            return ApiResponse(refusal.status, refusal, refusal.headers)
 
     def _admit(self) -> None:
         """Check who asks for what, in the order in which the service does."""
@@ -179,7 +181,7 @@ class _Handler(RequestHandler):
                 "< >."
             )
 
-    async def _send(self, answer: Answer) -> None:
+    async def _send(self, answer: ApiResponse) -> None:
         self.set_status(answer.status)
         for name, value in answer.headers.items():
             self.set_header(name, value)

@@ -19,7 +19,7 @@ from .files import Tree
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dynamic_sessions_kernel.localpool.faults import Faults
+    from dynamic_sessions_kernel.localpool.faults import FaultInjector
 
     from .interpreter import Interpreter
     from .results import Result
@@ -81,7 +81,7 @@ class Session:
         identifier: str,
         folder: Path,
         interpreter: Interpreter,
-        faults: Faults,
+        faults: FaultInjector,
         *,
         time_limit: float,
     ) -> None:

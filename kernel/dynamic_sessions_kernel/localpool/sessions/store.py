@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from dynamic_sessions_kernel.localpool.faults import Faults
+    from dynamic_sessions_kernel.localpool.faults import FaultInjector
     from dynamic_sessions_kernel.localpool.sandbox.choose import Sandbox
 
 
@@ -42,7 +42,7 @@ class SessionStore:
         self,
         folder: Path,
         sandbox: Sandbox,
-        faults: Faults,
+        faults: FaultInjector,
         *,
         most: int,
         cooldown: float,

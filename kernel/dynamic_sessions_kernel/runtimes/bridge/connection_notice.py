@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.runtimes.base import Message
+from dynamic_sessions_kernel.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamic_sessions_kernel.runtimes.base import Emit
+    from dynamic_sessions_kernel.messages import Emit
 
 _OVER = "The session could not be reached for a while; nothing was lost."
 _ENDED = "The session could not be reached."

@@ -33,7 +33,7 @@ from .inside.envelope import EnvelopeError
 from .inside.stream import Incoming, Outgoing, frame
 from .remote_code import exchanging, loading, relay_folder, starting
 from .responses import Budget, CannotHostError, TakenOverError, read_answer
-from .retry import Trouble, is_too_large
+from .retry import RetryPolicy, is_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ class Listener(Protocol):
         """Show that an exchange is being tried again, or with None, that one succeeded."""
 
 
-class Link:
+class RelayClient:
     """A connection with the relay of one session.
 
     Args:
@@ -142,7 +142,7 @@ class Link:
         self._incoming: Incoming | None = None
         self._budget = Budget()
         self._down_budget = DOWN_BUDGET
-        self._trouble = Trouble(listener.troubled, unreachable)
+        self._trouble = RetryPolicy(listener.troubled, unreachable)
         self._hold = FIRST_HOLD
         self._more = False
         self._skip = False

@@ -58,7 +58,7 @@ def is_too_large(error: Exception, sent: int) -> bool:
     return isinstance(error, ServiceError) and error.status in _TOO_LARGE and sent > _LARGE
 
 
-class Trouble:
+class RetryPolicy:
     """The trouble that a link has with its exchanges, if any.
 
     Args:

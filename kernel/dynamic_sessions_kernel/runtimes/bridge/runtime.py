@@ -16,14 +16,15 @@ from dynamic_sessions_kernel.errors import (
     InterpreterRestartedError,
     SessionLostError,
 )
-from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
+from dynamic_sessions_kernel.runtimes.base import Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
 from .connection_notice import Notice
 from .inside.envelope import EnvelopeError
 from .inside.kernel_main import WHOLE_CELL
 from .pending_requests import Pending
-from .relay_client import Link, Received
+from .relay_client import Received, RelayClient
 from .responses import TakenOverError
 from .validation import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
 
@@ -83,7 +84,7 @@ class BridgeRuntime(Runtime):
         self._keep_alive = keep_alive
         self._unreachable = unreachable
         self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
-        self._link: Link | None = None
+        self._link: RelayClient | None = None
         # Clients whose calls may arrive when nobody waits for them any more; lately given up.
         self._given_up: deque[str] = deque(maxlen=16)
         self._opening: asyncio.Lock | None = None
@@ -119,7 +120,7 @@ class BridgeRuntime(Runtime):
         async with self._opening:
             if self._link is not None:
                 return
-            link = Link(
+            link = RelayClient(
                 self._session.execute,
                 self._session.identifier,
                 self,

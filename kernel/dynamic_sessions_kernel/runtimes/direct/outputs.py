@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from dynamic_sessions_kernel.runtimes.base import Content, Message
+from dynamic_sessions_kernel.messages import Content, Message
 
 from .traceback import read_failure
 

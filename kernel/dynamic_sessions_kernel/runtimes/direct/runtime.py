@@ -17,7 +17,8 @@ from dynamic_sessions_kernel.errors import (
     SessionLostError,
     UnexpectedAnswerError,
 )
-from dynamic_sessions_kernel.runtimes.base import Content, Emit, Message, Part, Request, Runtime
+from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
+from dynamic_sessions_kernel.runtimes.base import Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.threads import start_call
 

@@ -35,7 +35,7 @@ _ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
 _ERRORS_SHOWN = 2000
 
 
-class Interpreter:
+class KernelProcess:
     """One life of an ipykernel.
 
     Args:

@@ -20,7 +20,7 @@ from typing import Any
 import zmq
 
 from .envelope import EnvelopeError, load_object, seal, unseal
-from .kernel_process import Interpreter
+from .kernel_process import KernelProcess
 from .stream import Incoming, Outgoing, frame
 
 #: How long the first output waits for the end of a short cell, so that such a cell is one exchange;
@@ -67,7 +67,7 @@ class Relay:
         self._waiter: _Waiter | None = None
         self._callers: dict[int, _Caller] = {}
         self._poller = zmq.Poller()
-        self._interpreter: Interpreter | None = None
+        self._interpreter: KernelProcess | None = None
         self._listener = self._listen()
 
     def _listen(self) -> socket.socket:
@@ -226,8 +226,8 @@ class Relay:
             self._executing[head["id"]] = set()
         interpreter.send(channel, msg_type, head["id"], message[1:])
 
-    def _start_interpreter(self) -> Interpreter:
-        self._interpreter = Interpreter(self._folder, self._life, self._cwd)
+    def _start_interpreter(self) -> KernelProcess:
+        self._interpreter = KernelProcess(self._folder, self._life, self._cwd)
         for socket_ in self._interpreter.sockets.values():
             self._poller.register(socket_, zmq.POLLIN)
         return self._interpreter
@@ -249,7 +249,7 @@ class Relay:
 
     # -- the ipykernel's messages ----------------------------------------------------------
 
-    def _serve_interpreter(self, interpreter: Interpreter, ready: list[Any]) -> None:
+    def _serve_interpreter(self, interpreter: KernelProcess, ready: list[Any]) -> None:
         was_ready = interpreter.ready
         interpreter.probe()
         for channel, socket_ in interpreter.sockets.items():
@@ -266,14 +266,14 @@ class Relay:
             if death is not None:
                 self._bury(interpreter, death)
 
-    def _drain(self, interpreter: Interpreter, channel: str) -> None:
+    def _drain(self, interpreter: KernelProcess, channel: str) -> None:
         for _ in range(_BATCH):
             message = interpreter.receive(channel)
             if message is None:
                 break
             self._forward(channel, *message)
 
-    def _bury(self, interpreter: Interpreter, death: dict[str, Any]) -> None:
+    def _bury(self, interpreter: KernelProcess, death: dict[str, Any]) -> None:
         for channel in interpreter.sockets:
             while (message := interpreter.receive(channel)) is not None:
                 self._forward(channel, *message)
@@ -284,7 +284,7 @@ class Relay:
         self, channel: str, header: dict[str, Any], parent: str, body: list[bytes]
     ) -> None:
         msg_type = header["msg_type"]
-        if Interpreter.is_probe(parent):
+        if KernelProcess.is_probe(parent):
             return
         if msg_type == "execute_reply":
             self._count = json.loads(body[1]).get("execution_count", self._count - 1) + 1
