@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from dynamic_sessions_kernel import SessionPool
 from dynamic_sessions_kernel.settings import all_settings
+from tests.support.notebook import Notebook
+from tests.support.pool import LocalPool, running_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,165 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNEL_NAME = "dynamic-sessions"
 
 
-@dataclass(frozen=True)
-class LocalPool:
-    """An embedded pool of the tests' own."""
-
-    endpoint: str
-    token: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a kernel needs to use it."""
-        return {
-            "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": self.endpoint,
-            "DYNAMIC_SESSIONS_TOKEN": self.token,
-        }
-
-    def client(self) -> SessionPool:
-        return SessionPool(self.endpoint, token=self.token)
-
-    def identifiers(self) -> set[str]:
-        with self.client() as pool:
-            return {info.identifier for info in pool.sessions()}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a cell gave."""
-
-    reply: dict[str, Any]
-    messages: list[dict[str, Any]]
-
-    @property
-    def status(self) -> str:
-        return self.reply["status"]
-
-    @property
-    def count(self) -> int:
-        return self.reply["execution_count"]
-
-    def all(self, msg_type: str) -> list[dict[str, Any]]:
-        return [m["content"] for m in self.messages if m["msg_type"] == msg_type]
-
-    def _stream(self, name: str) -> str:
-        return "".join(c["text"] for c in self.all("stream") if c["name"] == name)
-
-    @property
-    def stdout(self) -> str:
-        return self._stream("stdout")
-
-    @property
-    def stderr(self) -> str:
-        return self._stream("stderr")
-
-    @property
-    def result(self) -> str:
-        (content,) = self.all("execute_result")
-        return content["data"]["text/plain"]
-
-    @property
-    def error(self) -> str:
-        """The one error, as the person reads its last line."""
-        (content,) = self.all("error")
-        assert self.status == "error"
-        assert self.reply["ename"] == content["ename"]
-        return f"{content['ename']}: {content['evalue']}"
-
-
-class Notebook:
-    """A front end for tests: it sends cells and collects what belongs to them."""
-
-    def __init__(self, manager: KernelManager) -> None:
-        self.manager = manager
-        self.client = manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-        self._replies: dict[str, dict[str, Any]] = {}
-        self._published: dict[str, list[dict[str, Any]]] = {}
-
-    def run(self, code: str, *, timeout: float = 60, **options: Any) -> Ran:
-        return self.wait(self.send(code, **options), timeout=timeout)
-
-    def send(self, code: str, **options: Any) -> str:
-        return self.client.execute(code, **{"allow_stdin": False, **options})
-
-    def wait(self, msg_id: str, *, timeout: float = 60) -> Ran:
-        """Wait for a cell's reply and its `idle`."""
-        until = time.monotonic() + timeout
-        while msg_id not in self._replies:
-            reply = self.client.get_shell_msg(timeout=max(0.0, until - time.monotonic()))
-            self._replies[reply["parent_header"]["msg_id"]] = reply["content"]
-        while not self._idle(msg_id):
-            self._take(until)
-        return Ran(self._replies[msg_id], self._published[msg_id])
-
-    def until(self, msg_id: str, msg_type: str, *, timeout: float = 30) -> dict[str, Any]:
-        """Wait for a message that a cell publishes."""
-        until = time.monotonic() + timeout
-        while True:
-            for message in self._published.get(msg_id, []):
-                if message["msg_type"] == msg_type:
-                    return message["content"]
-            self._take(until)
-
-    def _take(self, until: float) -> None:
-        message = self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic()))
-        parent = message["parent_header"].get("msg_id", "")
-        self._published.setdefault(parent, []).append(message)
-
-    def _idle(self, msg_id: str) -> bool:
-        return any(
-            message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
-            for message in self._published.get(msg_id, [])
-        )
-
-    def ask(self, name: str, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Ask something other than an execution, such as `complete`."""
-        msg_id = getattr(self.client, name)(*arguments, **options)
-        while True:
-            reply = self.client.get_shell_msg(timeout=30)
-            if reply["parent_header"]["msg_id"] == msg_id:
-                return reply["content"]
-            self._replies[reply["parent_header"]["msg_id"]] = reply["content"]
-
-    def interrupt(self) -> None:
-        """Interrupt as front ends do, and wait until the kernel has taken it."""
-        channel = self.client.control_channel
-        channel.send(self.client.session.msg("interrupt_request", {}))
-        assert channel.get_msg(timeout=10)["msg_type"] == "interrupt_reply"
-
-    def quiet(self, seconds: float = 0.2) -> bool:
-        """Whether nothing more is published."""
-        try:
-            self.client.get_iopub_msg(timeout=seconds)
-        except Empty:
-            return True
-        return False
-
-    def restart(self) -> None:
-        self.manager.restart_kernel()
-        self.client.wait_for_ready(timeout=60)
-
-    def close(self) -> None:
-        self.client.stop_channels()
-        if self.manager.has_kernel:
-            self.manager.shutdown_kernel()
-        self.manager.cleanup_resources()
-
-
 @pytest.fixture(scope="session")
 def local_pool() -> Iterator[LocalPool]:
     """An embedded pool, started as a person would."""
-    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", "--max-sessions", "40"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            told = json.loads(process.stdout.readline())
-            yield LocalPool(told["endpoint"], told["token"])
-        finally:
-            process.terminate()
-            process.wait(30)
+    with running_pool("--max-sessions", "40") as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import subprocess
-import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamic_sessions_kernel import SessionPool, errors, service_failure
+from tests.support.pool import running_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,14 +22,8 @@ VERSIONS = ["2024-02-02-preview", "2024-10-02-preview", "2025-10-02-preview"]
 @pytest.fixture(scope="module")
 def address() -> Iterator[dict[str, str]]:
     """An embedded pool of this module's own, started as a person would."""
-    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", "--max-sessions", "40"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running_pool("--max-sessions", "40") as pool:
+        yield pool.told
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

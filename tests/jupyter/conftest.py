@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.conftest import Notebook
+    from tests.support.notebook import Notebook
 
 PATH = "/subscriptions/s/resourceGroups/g/sessionPools/p"
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -15,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+
+from tests.support import pool as support
+from tests.support.pool import LocalPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,35 +63,17 @@ class Caller:
         return self.call("POST", path, files={"file": (name, content)}, **more)
 
 
-@dataclass
-class RunningPool:
-    """A pool's process and its address."""
-
-    process: subprocess.Popen[str]
-    told: dict[str, Any]
+@dataclass(frozen=True)
+class RunningPool(LocalPool):
+    """A pool whose sessions are called without our client."""
 
     def caller(self, **more: Any) -> Caller:
-        return Caller(self.told["endpoint"], self.told["token"], **more)
-
-    def stop(self) -> str:
-        """Stop it; return what it wrote to stderr."""
-        self.process.terminate()
-        return self.process.communicate(timeout=30)[1]
+        return Caller(self.endpoint, self.token, **more)
 
 
 def start(*options: str, **variables: str) -> RunningPool:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dynamic_sessions_kernel.localpool", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **variables},
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise AssertionError(process.communicate()[1])
-    return RunningPool(process, json.loads(line))
+    pool = support.start_pool(*options, stderr=subprocess.PIPE, **variables)
+    return RunningPool(pool.told, pool.process)
 
 
 @pytest.fixture
@@ -105,10 +87,7 @@ def start_pool() -> Iterator[Callable[..., RunningPool]]:
 
     yield starter
     for pool in pools:
-        if pool.process.poll() is None:
-            pool.stop()
-        else:
-            pool.process.communicate()
+        pool.stop()
 
 
 @pytest.fixture(scope="session")

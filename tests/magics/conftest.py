@@ -1,8 +1,6 @@
 """An embedded pool for the tests of commands that run."""
 
-import json
 import subprocess
-import sys
 import uuid
 from contextlib import contextmanager, suppress
 
@@ -10,6 +8,7 @@ import pytest
 
 from dynamic_sessions_kernel import SessionPool
 from dynamic_sessions_kernel.errors import SessionNotFoundError
+from tests.support.pool import running_pool
 
 VERSIONS = ["2024-02-02-preview", "2025-10-02-preview"]
 
@@ -17,17 +16,8 @@ VERSIONS = ["2024-02-02-preview", "2025-10-02-preview"]
 @contextmanager
 def embedded_pool():
     """Start a pool and yield its process, address and token."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "dynamic_sessions_kernel.localpool", "--sandbox", "none"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            said = json.loads(process.stdout.readline())
-            yield process, said["endpoint"], said["token"]
-        finally:
-            process.terminate()
+    with running_pool("--sandbox", "none", stderr=subprocess.DEVNULL) as pool:
+        yield pool.process, pool.endpoint, pool.token
 
 
 @pytest.fixture(scope="session")

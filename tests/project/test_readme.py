@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pool import running_pool
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -19,15 +21,8 @@ PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 @pytest.fixture
 def pool() -> Iterator[dict[str, str]]:
     """An embedded pool started by hand: its endpoint and token."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "dynamic_sessions_kernel.localpool"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
+    with running_pool() as pool:
+        yield pool.told
 
 
 def test_the_library_code_runs_and_prints_what_its_comments_say(

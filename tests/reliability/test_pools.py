@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import ipaddress
-import json
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -17,30 +14,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support.pool import running_pool
+
 PATH = "/subscriptions/s/resourceGroups/g/sessionPools/p"
 
 
 @pytest.fixture(scope="module")
 def start_pool(open_through):
     """Start a pool with options of the test's own; opens notebooks on it."""
-    from dynamic_sessions_kernel import SessionPool
-
     with contextlib.ExitStack() as stack:
 
         def start(*options: str):
-            command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", *options]
-            process = stack.enter_context(
-                subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            )
-            stack.callback(process.wait, 30)
-            stack.callback(process.terminate)
-            assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
-            client = stack.enter_context(SessionPool(told["endpoint"], token=told["token"]))
+            pool = stack.enter_context(running_pool(*options))
+            client = stack.enter_context(pool.client())
 
             def open_notebook(**settings: str):
                 notebook = open_through(
-                    told["endpoint"], DYNAMIC_SESSIONS_TOKEN=told["token"], **settings
+                    pool.endpoint, DYNAMIC_SESSIONS_TOKEN=pool.token, **settings
                 )
                 identifier = notebook.place.session.identifier
                 notebook.place.session = client.session(identifier)

@@ -13,7 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.conftest import LocalPool, Notebook
+    from tests.support.notebook import Notebook
+    from tests.support.pool import LocalPool
 
 
 class Cable:

@@ -12,7 +12,8 @@ from tests.runtimes.bridge.conftest import tidy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.conftest import LocalPool, Notebook
+    from tests.support.notebook import Notebook
+    from tests.support.pool import LocalPool
 
 CELLS = {
     "values": "1 + 1",

@@ -14,8 +14,8 @@ import pytest
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
-from tests.conftest import LocalPool
 from tests.runtimes.bridge.conftest import tidy
+from tests.support.pool import LocalPool
 
 NBCLIENT = "nbclient==0.11.0"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from jupyter_kernel_test import KernelTests
 
-from tests.conftest import Judged, LocalPool
+from tests.conftest import Judged
+from tests.support.pool import LocalPool
 
 IPYKERNEL = "ipykernel==7.4.0"
 #: Subshells are not offered: a session has one thread of execution.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.pool import running_pool
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.conftest import LocalPool, Notebook, Ran
+    from tests.support.notebook import Notebook, Ran
+    from tests.support.pool import LocalPool
 
 BRIDGE = {"DYNAMIC_SESSIONS_RUNTIME": "bridge"}
 
@@ -89,20 +89,11 @@ def test_20_000_displays_in_one_burst_all_arrive(kernel):
 
 
 def test_a_cell_outlasts_the_services_time_limit(start_notebook):
-    command = [sys.executable, "-m", "dynamic_sessions_kernel.localpool", "--time-limit", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        told = json.loads(process.stdout.readline())
-        notebook = start_notebook(
-            {
-                "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT": told["endpoint"],
-                "DYNAMIC_SESSIONS_TOKEN": told["token"],
-                **BRIDGE,
-            }
-        )
+    with running_pool("--time-limit", "2") as pool:
+        notebook = start_notebook({**pool.environment, **BRIDGE})
         try:
             ran = notebook.run("import time\nfor n in range(8): time.sleep(1); print(n)")
             assert ran.stdout.split() == [str(n) for n in range(8)]
             assert len(ran.all("stream")) >= 4
         finally:
             notebook.close()
-            process.terminate()
