@@ -21,7 +21,7 @@ def write_log(*, debug: bool) -> None:
         debug: write all of it; so does the environment's `DYNAMIC_SESSIONS_LOG=debug`.
     """
     wanted = os.environ.get(VARIABLE, "").strip().lower()
-    log = logging.getLogger(__package__)
+    log = logging.getLogger("dynamic_sessions_kernel")
     log.setLevel(logging.DEBUG if debug else _LEVELS.get(wanted, logging.WARNING))
     log.propagate = False
     handler = logging.StreamHandler(sys.__stderr__)
