@@ -1,25 +1,21 @@
-"""A service of the tests' own, for answers that a pool gives only on its bad days."""
+"""A service of the tests' own, for responses that a pool gives only on its bad days."""
 
 from __future__ import annotations
 
 import json
-import threading
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.support.fake_service import FakeService, Play, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.notebook import Notebook
 
-PATH = "/subscriptions/s/resourceGroups/g/sessionPools/p"
 
-
-@dataclass
-class Service:
+class Service(FakeService):
     """Answers each call with what `answer` makes of its code; `ran` is all the code it was sent.
 
     Attributes:
@@ -27,9 +23,23 @@ class Service:
             connection.
     """
 
-    endpoint: str = ""
-    ran: list[str] = field(default_factory=list)
-    answer: Callable[[str], Any] = lambda _: (500, b"", {})
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran: list[str] = []
+        self.answer: Callable[[str], Any] = lambda _: (500, b"", {})
+        self.route = self._route
+
+    def _route(self, seen: Seen) -> Play:
+        code = seen.json["code"] if seen.body else ""
+        if seen.body:
+            self.ran.append(code)
+        said = self.answer(code)
+        if said is None:
+            return Play(drop=True)
+        status, content, headers = said
+        if not isinstance(content, bytes):
+            content = json.dumps(content).encode()
+        return Play(status, content, headers)
 
     def fails(self, status: int, body: Any = b"", **headers: str) -> None:
         """Refuse everything."""
@@ -63,41 +73,8 @@ def executed(
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     played = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            code = json.loads(body)["code"] if body else ""
-            if body:
-                played.ran.append(code)
-            said = played.answer(code)
-            if said is None:
-                self.close_connection = True
-                return
-            status, content, headers = said
-            if not isinstance(content, bytes):
-                content = json.dumps(content).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    played.endpoint = f"http://127.0.0.1:{server.server_address[1]}{PATH}"
     yield played
-    server.shutdown()
-    server.server_close()
+    played.close()
 
 
 @pytest.fixture(scope="module")

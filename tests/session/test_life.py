@@ -198,20 +198,20 @@ def test_a_network_that_is_gone_for_a_while_loses_nothing(start_notebook, behind
         )
         following = notebook.send("print('next')")
         notebook.until(cell, "stream")
-        cable.cut()
+        cable.unplug()
         # Longer than the kernel keeps trying in silence: the cell shows that it waits.
         shown = notebook.until(cell, "display_data")
         assert "trying again" in shown["data"]["text/plain"]
-        cable.mend()
+        cable.heal()
         notebook.until(cell, "update_display_data")
-        cable.cut()
-        cable.mend()
+        cable.unplug()
+        cable.heal()
         release(notebook, behind)
         ran = notebook.wait(cell)
         assert ran.stdout == "\n".join(["before", *map(str, range(200)), "after", ""])
         assert notebook.wait(following).stdout == "next\n"
     finally:
-        cable.mend()
+        cable.heal()
         notebook.close()
 
 
@@ -232,9 +232,9 @@ def test_after_keep_alive_the_service_hears_nothing_and_a_lost_session_is_told(
         notebook.run("x = 1")
 
         def quiet() -> bool:
-            before = cable.carried
+            before = cable.calls
             time.sleep(1)  # the longest pause between two polls of a link that is awake so early
-            return cable.carried == before
+            return cable.calls == before
 
         assert wait_until(quiet)
         assert notebook.run("x").result == "1"
