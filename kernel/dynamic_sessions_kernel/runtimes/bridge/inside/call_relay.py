@@ -8,7 +8,7 @@ IPython keeps every input and every value, in memory and in its history file. So
 are kept from it by a wrapper around the one method that stores them, and values are taken out
 again when the execution is over.
 
-It waits for flushes as the ipykernel in the session does (`launcher`), only where there is
+It waits for flushes as the ipykernel in the session does (`kernel_main`), only where there is
 something to send.
 
 This module runs in the session: standard library alone, Python 3.10, inside whatever IPython the

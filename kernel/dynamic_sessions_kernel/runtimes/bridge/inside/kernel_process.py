@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class KernelProcess:
             "msg_type": msg_type,
             "username": "",
             "session": "relay",
-            "date": datetime.now(UTC).isoformat(),
+            "date": datetime.now(timezone.utc).isoformat(),
             "version": "5.3",
         }
         signed = [json.dumps(header).encode(), b"{}", *body[:2]]
