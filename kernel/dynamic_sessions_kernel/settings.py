@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from traitlets import HasTraits, TraitType
 
+from .api_versions import DEFAULT_VERSION
 from .errors import SettingsError
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class SettingTraits(HasTraits):
     )
     api_version = Setting(
         "DYNAMIC_SESSIONS_API_VERSION",
-        default="2025-10-02-preview",
-        shown="`2025-10-02-preview`",
+        default=DEFAULT_VERSION,
+        shown=f"`{DEFAULT_VERSION}`",
         help="The service's API version; those before 2024-10-02 are of the legacy generation.",
     )
 

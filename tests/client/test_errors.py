@@ -100,6 +100,14 @@ def test_secrets_are_taken_out_of_what_the_service_says(
     assert "failed" in shown
 
 
+def test_an_identifier_is_taken_out_however_it_is_encoded(service, session, identifier) -> None:
+    once = "".join(f"%{ord(character):02X}" for character in identifier)
+    twice = identifier.replace("-", "%252d")
+    service.answers(nested("Odd", f"no session {once} and no {twice} here"), 400)
+    with pytest.raises(errors.BadRequestError, match="no session .hidden. and no .hidden. here"):
+        session.execute("1")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"[" * 100_000, b"\xff\xfe", b'"text"', b'{"error": 7}', b'{"code": {}}', b"x" * 10**6],

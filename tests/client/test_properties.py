@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from dynamic_sessions_kernel.client.api.base import choose_generation
+from dynamic_sessions_kernel.client.api.choose import choose_generation
 from dynamic_sessions_kernel.client.endpoint import parse_endpoint, shorten
 from dynamic_sessions_kernel.client.http.messages import ApiResponse
 from dynamic_sessions_kernel.client.remote_paths import check_upload, split_path

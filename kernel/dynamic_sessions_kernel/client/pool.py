@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION
 from dynamic_sessions_kernel.errors import SettingsError
 
-from .api.base import DEFAULT_VERSION, choose_generation
+from .api.choose import choose_generation
 from .endpoint import AZURE_DOMAIN, parse_endpoint
 from .http.transport import ATTEMPTS, Timeouts, Transport
 from .paging import pages

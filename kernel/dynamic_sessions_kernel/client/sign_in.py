@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamic_sessions_kernel.errors import SettingsError, SignInError
 
-from .http.error_responses import scrub
+from .redaction import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

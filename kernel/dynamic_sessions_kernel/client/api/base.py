@@ -1,4 +1,4 @@
-"""What both generations of the API have in common, and how one is chosen.
+"""What both generations of the API have in common.
 
 A generation is a translator without a memory: it turns what is asked into `ApiRequest`s and the
 bodies of responses into models. The api-version alone decides which of the two speaks.
@@ -6,14 +6,13 @@ bodies of responses into models. The api-version alone decides which of the two 
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION, ApiVersion
 from dynamic_sessions_kernel.client.http.messages import ApiRequest
 from dynamic_sessions_kernel.client.models import PoolMetadata
-from dynamic_sessions_kernel.errors import SettingsError
 
 from .parsing import json_object, session_info, unexpected
 
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
     from dynamic_sessions_kernel.client.http.messages import ApiResponse, Body
     from dynamic_sessions_kernel.client.models import ExecutionResult, RemoteFile, SessionInfo
-
-DEFAULT_VERSION = "2025-10-02-preview"
-#: The first api-version of the current generation.
-FIRST_CURRENT = "2024-10-02"
-#: The first with `/session`, `/listSessions` and `/metadata`.
-FIRST_WITH_SESSIONS = "2025-02-02"
-#: The first with recursive listings and a limit for output.
-FIRST_WITH_OUTPUT_LIMIT = "2025-10-02"
 
 UNKNOWN_RUN = (
     "It is unknown whether the code ran: look at what it would have changed before you run it "
@@ -49,6 +40,7 @@ class Generation(ABC):
 
     def __init__(self, api_version: str) -> None:
         self.api_version = api_version
+        self._capabilities = ApiVersion.nearest(api_version)
 
     @abstractmethod
     def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
@@ -152,8 +144,7 @@ class Generation(ABC):
     def _sessions_call(self, method: str, path: str, doing: str) -> ApiRequest:
         # A pool answers several api-versions, so an older choice keeps it from none of these
         # (LangChain's client, tested live, deletes sessions of a legacy pool so).
-        enough = self.api_version >= FIRST_WITH_SESSIONS
-        version = self.api_version if enough else DEFAULT_VERSION
+        version = self.api_version if self._capabilities.has_sessions else DEFAULT_VERSION
         return ApiRequest(method, path, doing, {"api-version": version})
 
 
@@ -170,23 +161,6 @@ def items(body: Mapping[str, Any], doing: str, name: str = "value") -> list[Mapp
 def in_url(path: str) -> str:
     """Return a name or path as part of an address."""
     return quote(path, safe="")
-
-
-def choose_generation(api_version: str) -> Generation:
-    """Return the generation that speaks `api_version`.
-
-    Raises:
-        SettingsError: it is no api-version.
-    """
-    from .current import Current
-    from .legacy import Legacy
-
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", api_version, re.ASCII):
-        raise SettingsError(
-            "The setting `api_version` (DYNAMIC_SESSIONS_API_VERSION) is a date such as "
-            f"{DEFAULT_VERSION}."
-        )
-    return (Current if api_version >= FIRST_CURRENT else Legacy)(api_version)
 
 
 def _packages(packages: Any, doing: str) -> dict[str, str]:

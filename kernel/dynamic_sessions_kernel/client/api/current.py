@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dynamic_sessions_kernel.client.http.messages import json_body
 from dynamic_sessions_kernel.client.models import ExecutionResult
 
-from .base import FIRST_WITH_OUTPUT_LIMIT, UNKNOWN_RUN, Generation, in_url, items
+from .base import UNKNOWN_RUN, Generation, in_url, items
 from .parsing import field, image, json_object, moment, remote_file, result_value, text, unexpected
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Current(Generation):
 
     def __init__(self, api_version: str) -> None:
         super().__init__(api_version)
-        self.limits_output = api_version >= FIRST_WITH_OUTPUT_LIMIT
+        self.limits_output = self._capabilities.limits_output
 
     def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
         """Run code."""
@@ -125,7 +125,7 @@ class Current(Generation):
     @property
     def lists_recursively(self) -> bool:
         """Whether one listing covers the folders inside too."""
-        return self.limits_output
+        return self._capabilities.lists_recursively
 
 
 def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:

@@ -11,6 +11,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dynamic_sessions_kernel.client.redaction import scrub
 from dynamic_sessions_kernel.errors import (
     BadRequestError,
     FileNameError,
@@ -157,13 +158,6 @@ def service_error(
     )
     error.retry_after = _seconds(headers.get("retry-after", ""))
     return error
-
-
-def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets, and whatever looks like a token, out of a text."""
-    for secret in secrets:
-        text = text.replace(secret, "[hidden]")
-    return re.sub(r"eyJ[\w-]{10,}\.[\w-]+(\.[\w-]*)?", "[hidden]", text)
 
 
 def _envelope(content: bytes) -> Mapping[str, Any]:

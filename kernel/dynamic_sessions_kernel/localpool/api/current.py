@@ -18,14 +18,11 @@ from .routes import ApiRequest, ApiResponse, Route, session_headers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynamic_sessions_kernel.api_versions import ApiVersion
     from dynamic_sessions_kernel.localpool.sessions.files import Entry
     from dynamic_sessions_kernel.localpool.sessions.results import Result
     from dynamic_sessions_kernel.localpool.sessions.session import Execution
 
-VERSIONS = ("2024-10-02-preview", "2025-02-02-preview", "2025-10-02-preview")
-#: The only one with a limit for output that can be set, and recursive listings.
-_NEWEST = "2025-10-02-preview"
-_OLDEST = "2024-10-02-preview"
 #: Files on one page of a listing.
 PAGE = 1000
 
@@ -49,7 +46,7 @@ async def _execute(call: ApiRequest) -> ApiResponse:
             told = _execution(call, execution, "Asynchronous")
             return ApiResponse(202, told, clock.headers(session))
         result = await execution.over()
-        status = 202 if call.version == _OLDEST else 200
+        status = 202 if call.version.accepts_synchronous else 200
         told = _execution(call, execution, "Synchronous")
         return ApiResponse(status, told, clock.headers(session, result), ran=True)
 
@@ -76,7 +73,7 @@ async def _upload(call: ApiRequest) -> ApiResponse:
 
 async def _list(call: ApiRequest) -> ApiResponse:
     folders = folder_parts(call.folder)
-    recursive = call.version == _NEWEST and call.query.get("recursive", "").lower() == "true"
+    recursive = call.version.lists_recursively and call.query.get("recursive", "").lower() == "true"
     start = call.query.get("skip", "0")
     if not re.fullmatch(r"\d{1,9}", start, re.ASCII):
         raise errors.invalid("skip must be a number.")
@@ -111,8 +108,8 @@ def _name(call: ApiRequest) -> str:
     return name
 
 
-def _cap(body: Mapping[str, Any], version: str) -> int:
-    cap = body.get("outputStreamsMaxLength") if version == _NEWEST else None
+def _cap(body: Mapping[str, Any], version: ApiVersion) -> int:
+    cap = body.get("outputStreamsMaxLength") if version.limits_output else None
     if cap is None:
         return CAP
     if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
@@ -134,8 +131,8 @@ def _execution(call: ApiRequest, execution: Execution, kind: str) -> dict[str, A
     return told
 
 
-def _result(result: Result, cap: int, version: str) -> dict[str, Any]:
-    nothing = "" if version == _OLDEST else None
+def _result(result: Result, cap: int, version: ApiVersion) -> dict[str, Any]:
+    nothing = "" if version.accepts_synchronous else None
     return {
         "stdout": result.stdout[:cap],
         "stderr": result.stderr[:cap],

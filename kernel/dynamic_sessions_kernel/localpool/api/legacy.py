@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from dynamic_sessions_kernel.localpool.sessions.files import Entry
 
-VERSIONS = ("2024-02-02-preview", "2024-08-02-preview")
-
 
 async def _execute(call: ApiRequest) -> ApiResponse:
     body = call.json().get("properties")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.sessions.session import Session
     from dynamic_sessions_kernel.localpool.sessions.store import SessionStore
 
-FIRST_VERSION = "2025-02-02-preview"
 #: Sessions on one page of a listing.
 PAGE = 50
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from dynamic_sessions_kernel.api_versions import ApiVersion
     from dynamic_sessions_kernel.localpool.sessions.session import Session
     from dynamic_sessions_kernel.localpool.sessions.store import SessionStore
 
@@ -39,7 +40,7 @@ class ApiRequest:
 
     store: SessionStore
     url: str
-    version: str
+    version: ApiVersion
     query: Mapping[str, str]
     arguments: Sequence[str]
     body: bytes = b""

@@ -20,6 +20,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
+from dynamic_sessions_kernel.api_versions import ApiVersion
 from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.errors import Refusal
 
@@ -148,7 +149,7 @@ class _Handler(RequestHandler):
             call = ApiRequest(
                 store=self._service.store,
                 url=f"{self.request.protocol}://{self.request.host}{self.request.path}",
-                version=self._query["api-version"],
+                version=_version(self._query["api-version"]),
                 query=self._query,
                 arguments=self._arguments,
                 body=bytes(self._body),
@@ -170,7 +171,7 @@ class _Handler(RequestHandler):
                 self._query[name] = values[-1].decode()
             except UnicodeDecodeError:
                 raise errors.invalid("The query is not UTF-8.") from None
-        routes = _routes(self._query.get("api-version", ""))
+        routes = _routes(_version(self._query.get("api-version", "")))
         path = path.removeprefix(f"{POOL_PATH}/")
         self._route, self._arguments = find_route(routes, self.request.method or "", path)
         if self._route.names_session and not _IDENTIFIER.fullmatch(
@@ -253,16 +254,20 @@ class _Handler(RequestHandler):
             _log.error("A %s call failed.", self.request.method, exc_info=(typ, value, tb))
 
 
-def _routes(version: str) -> tuple[Route, ...]:
-    """Return the calls that an api-version has.
+def _version(name: str) -> ApiVersion:
+    """Return the api-version of that name.
 
     Raises:
         Refusal: it is unknown, which the service answers like a wrong token.
     """
-    if version in legacy.VERSIONS:
+    try:
+        return ApiVersion(name)
+    except ValueError:
+        raise errors.unauthorized() from None
+
+
+def _routes(version: ApiVersion) -> tuple[Route, ...]:
+    """Return the calls that an api-version has."""
+    if version.is_legacy:
         return legacy.ROUTES
-    if version not in current.VERSIONS:
-        raise errors.unauthorized()
-    if version >= management.FIRST_VERSION:
-        return current.ROUTES + management.ROUTES
-    return current.ROUTES
+    return current.ROUTES + (management.ROUTES if version.has_sessions else ())

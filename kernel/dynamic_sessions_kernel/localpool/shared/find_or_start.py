@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from jupyter_core.paths import jupyter_runtime_dir
 
 from dynamic_sessions_kernel._version import __version__
+from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION
 from dynamic_sessions_kernel.errors import LocalPoolError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ LINGER = 60.0
 _START_SECONDS = 30.0
 _CALL_SECONDS = 5.0
 _LOCK_POLL = 0.02
-_QUESTION = "/listSessions?api-version=2025-10-02-preview"
+_QUESTION = f"/listSessions?api-version={DEFAULT_VERSION}"
 # Secrets of other pools, and what would have an interpreter watch the kernel's process.
 _NOT_FOR_POOLS = ("DYNAMIC_SESSIONS_TOKEN", "DYNAMIC_SESSIONS_IDENTIFIER", "JPY_PARENT_PID")
 
