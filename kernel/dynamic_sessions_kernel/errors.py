@@ -24,6 +24,7 @@ kept or is unknown, and what to do. No message holds a token or a whole session 
     │   ├── FileTooLargeError         413
     │   ├── SessionNotFoundError      no session of that identifier
     │   └── UnavailableError          5xx
+    ├── KernelError                   a defect of this kernel; the session is not touched
     └── RuntimeFailure                the session failed while it ran a cell
         ├── TimeLimitError            the service's limit on one execution passed
         ├── ExecutionAbortedError     out of memory, or queued behind a run that timed out
@@ -135,6 +136,10 @@ class SessionNotFoundError(ServiceError):
 
 class UnavailableError(ServiceError):
     """5xx: the service is in trouble of its own."""
+
+
+class KernelError(DynamicSessionsError):
+    """A defect of this kernel; the session and its variables are not touched by it."""
 
 
 class RuntimeFailure(DynamicSessionsError):  # noqa: N818 - a family name, never raised itself

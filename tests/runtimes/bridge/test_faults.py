@@ -17,7 +17,11 @@ from dynamic_sessions_kernel.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from dynamic_sessions_kernel.runtimes.bridge import relay_client, responses, retry
+from dynamic_sessions_kernel.runtimes.bridge import responses
+from dynamic_sessions_kernel.runtimes.bridge.times import BridgeTimes
+
+#: Pauses that a test does not wait for.
+HURRIED = BridgeTimes(first_pause=0.001, longest_pause=0.01)
 
 
 def failed(stderr: str) -> ExecutionResult:
@@ -63,10 +67,9 @@ class Faulty:
                 raise UnexpectedAnswerError("not JSON")
 
 
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.01)
+@pytest.fixture
+def notebook(open_notebook):
+    return open_notebook(times=HURRIED)
 
 
 def test_every_cell_runs_once_and_prints_once(notebook):
@@ -145,8 +148,8 @@ def test_a_refusal_that_does_not_pass_fails_the_cell_and_keeps_the_session(noteb
     assert notebook.value() == "5"
 
 
-def test_while_it_tries_again_the_cell_says_so(notebook, monkeypatch):
-    monkeypatch.setattr(retry, "TOLD_AFTER", 0.0)
+def test_while_it_tries_again_the_cell_says_so(open_notebook):
+    notebook = open_notebook(times=dataclasses.replace(HURRIED, shown_after=0.0))
     notebook.run("x = 5")
     gone = threading.Event()
     gone.set()
@@ -249,8 +252,8 @@ def test_a_late_call_of_a_connection_that_was_given_up_does_not_take_the_session
     assert notebook.value() == "5"
 
 
-def test_a_pool_that_is_full_is_told_in_the_end(notebook, monkeypatch):
-    monkeypatch.setattr(retry, "OPENING_FULL", 0.0)
+def test_a_pool_that_is_full_is_told_in_the_end(open_notebook):
+    notebook = open_notebook(times=dataclasses.replace(HURRIED, opening_full=0.0))
 
     def full(run):
         raise PoolFullError("The pool is full.", status=429)
@@ -263,7 +266,7 @@ def test_a_pool_that_is_full_is_told_in_the_end(notebook, monkeypatch):
 
 
 def test_a_pool_of_this_machine_that_is_gone_is_told(open_notebook):
-    notebook = open_notebook(unreachable=0.0)
+    notebook = open_notebook(unreachable=0.0, times=HURRIED)
     notebook.run("1")
 
     def gone(run):
@@ -275,9 +278,8 @@ def test_a_pool_of_this_machine_that_is_gone_is_told(open_notebook):
     assert not notebook.runtime.connected
 
 
-def test_an_idle_notebook_asks_ever_more_seldom_and_then_no_more(open_notebook, monkeypatch):
-    monkeypatch.setattr(relay_client, "SHORTEST_POLL", 0.01)
-    notebook = open_notebook(keep_alive=0.3)
+def test_an_idle_notebook_asks_ever_more_seldom_and_then_no_more(open_notebook):
+    notebook = open_notebook(keep_alive=0.3, times=BridgeTimes(shortest_poll=0.01))
     notebook.run("1")
     quiet = threading.Event()
     assert not quiet.wait(0.6)

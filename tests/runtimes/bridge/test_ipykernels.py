@@ -72,7 +72,8 @@ def notebook(service: Interpreter) -> Iterator[Notebook]:
 
 def test_what_runs_in_the_session_needs_nothing_newer_than_python_3_10():
     folder = ROOT / "kernel" / "dynamic_sessions_kernel" / "runtimes" / "bridge" / "inside"
-    modules = [folder / f"{module}.py" for module in (*remote_code._RELAY, "start_relay")]
+    names = (*remote_code.RELAY_MODULES, remote_code.STARTER)
+    modules = [folder / f"{name}.py" for name in names]
     check = [sys.executable, "-m", "mypy", "--python-version", "3.10", "--follow-imports", "silent"]
     checked = subprocess.run(
         [*check, *modules], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False

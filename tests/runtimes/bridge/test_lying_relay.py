@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import struct
-import threading
 import time
 from types import SimpleNamespace
 
@@ -14,12 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynamic_sessions_kernel.client.models import ExecutionResult
-from dynamic_sessions_kernel.errors import DynamicSessionsError
-from dynamic_sessions_kernel.runtimes.bridge import retry
+from dynamic_sessions_kernel.errors import DynamicSessionsError, KernelError, SessionLostError
+from dynamic_sessions_kernel.runtimes.bridge.exchanges import Execute, Received
 from dynamic_sessions_kernel.runtimes.bridge.inside.envelope import EnvelopeError, seal, unseal
 from dynamic_sessions_kernel.runtimes.bridge.inside.stream import frame
-from dynamic_sessions_kernel.runtimes.bridge.relay_client import Received, RelayClient
+from dynamic_sessions_kernel.runtimes.bridge.relay_client import RelayClient, State
 from dynamic_sessions_kernel.runtimes.bridge.runtime import BridgeRuntime
+from dynamic_sessions_kernel.runtimes.bridge.times import BridgeTimes
 from dynamic_sessions_kernel.runtimes.bridge.validation import death, read_message
 
 PATIENT = settings(
@@ -62,31 +63,37 @@ def executed(text: object) -> ExecutionResult:
 
 
 class Watch:
-    """Listens to a link, and waits for an answer until the link fails."""
+    """Listens to a client, and waits for a reply until the client fails."""
 
     def __init__(self) -> None:
-        self.over = threading.Event()
+        self.over, self.came = asyncio.Event(), asyncio.Event()
+        self.errors: list[DynamicSessionsError] = []
         self.messages: list[Received] = []
 
-    def received(self, message: Received) -> None:
-        self.messages.append(message)
+    def read(self, message: Received) -> Received:
+        return message
+
+    def arrived(self, arrival: Received) -> None:
+        self.messages.append(arrival)
+        self.came.set()
 
     def busy(self) -> bool:
         return not self.over.is_set()
 
-    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
-        del over
-        assert isinstance(error, DynamicSessionsError)
+    def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
+        del over, opened
+        self.errors.append(error)
         self.over.set()
 
     def troubled(self, reason: str | None) -> None:
         """What a person reads is not looked at here."""
 
 
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0001)
-    monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.001)
+HURRIED = BridgeTimes(first_pause=0.0001, longest_pause=0.001)
+
+
+def connect(execute: Execute, watch: Watch) -> RelayClient:
+    return RelayClient(execute, "identifier", watch, keep_alive=0.0, times=HURRIED)
 
 
 @PATIENT
@@ -101,15 +108,21 @@ def _hurry(monkeypatch):
 )
 def test_a_link_ends_in_an_error_of_our_own_whatever_is_answered(answers):
     said = iter(answers)
-    watch = Watch()
 
     def execute(code: str, **_: float) -> ExecutionResult:
         return executed(next(said, None))
 
-    link = RelayClient(execute, "identifier", watch, keep_alive=0.0)
-    link.open()
-    assert watch.over.wait(20)
-    link.close()
+    async def end() -> DynamicSessionsError:
+        watch = Watch()
+        client = connect(execute, watch)
+        client.open()
+        await asyncio.wait_for(watch.over.wait(), 20)
+        client.close()
+        return watch.errors[0]
+
+    error = asyncio.run(end())
+    assert isinstance(error, DynamicSessionsError)
+    assert not isinstance(error, KernelError)
 
 
 @PATIENT
@@ -134,7 +147,9 @@ def test_a_runtime_takes_any_message_without_failing(messages):
     runtime = BridgeRuntime(emitted.append, SimpleNamespace(identifier="i"))
     for head, metadata, content, buffers in messages:
         body = [json.dumps(metadata).encode(), json.dumps(content).encode(), *buffers]
-        runtime.received(Received(json.dumps(head).encode(), body))
+        arrival = runtime.read(Received(json.dumps(head).encode(), body))
+        if arrival is not None:
+            runtime.arrived(arrival)
     for message in emitted:
         assert message.msg_type in {"stream", "input_request"}
     assert runtime.execution_count >= 1
@@ -166,20 +181,43 @@ def test_types_that_may_not_come_from_a_session_are_dropped():
         ("control", "stream"),
     ]:
         head = {"from": origin, "type": kind, "parent": "p"}
-        runtime.received(Received(json.dumps(head).encode(), [b"{}", b"{}"]))
+        runtime.read(Received(json.dumps(head).encode(), [b"{}", b"{}"]))
     assert emitted == []
 
 
 def test_a_message_of_a_terabyte_is_an_error_before_it_is_in_memory():
-    watch = Watch()
     claims = struct.pack(">H", 4096) + b"\xff\xff\xff\xff" * 4096
-    link = RelayClient(relay(claims), "identifier", watch, keep_alive=0.0)
-    link.open()
-    assert watch.over.wait(20)
+
+    async def end() -> DynamicSessionsError:
+        watch = Watch()
+        connect(relay(claims), watch).open()
+        await asyncio.wait_for(watch.over.wait(), 20)
+        return watch.errors[0]
+
+    assert isinstance(asyncio.run(end()), SessionLostError)
+
+
+def test_a_defect_of_this_kernel_is_no_lost_session():
+    answer = relay(*frame(b"{}", b"{}", b"{}"))
+
+    class Defective(Watch):
+        def read(self, message: Received) -> Received:
+            raise KeyError(message.head)
+
+    async def end() -> tuple[RelayClient, DynamicSessionsError]:
+        watch = Defective()
+        client = connect(answer, watch)
+        client.open()
+        await asyncio.wait_for(watch.over.wait(), 20)
+        return client, watch.errors[0]
+
+    client, error = asyncio.run(end())
+    assert isinstance(error, KernelError)
+    assert "Variables and files are kept" in str(error)
+    assert client.state is State.OVER
 
 
 def test_a_relay_that_answers_at_once_with_nothing_keeps_nobody_busy():
-    watch = Watch()
     executions = []
     answer = relay()
 
@@ -187,23 +225,32 @@ def test_a_relay_that_answers_at_once_with_nothing_keeps_nobody_busy():
         executions.append(time.monotonic())
         return answer(code)
 
-    link = RelayClient(execute, "identifier", watch, keep_alive=0.0)
-    link.open().result(10)
-    assert not watch.over.wait(1.0)
-    link.close()
+    async def idle() -> None:
+        watch = Watch()
+        client = connect(execute, watch)
+        await asyncio.wait_for(client.open(), 10)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.over.wait(), 1.0)
+        client.close()
+
+    asyncio.run(idle())
     assert len(executions) < 8
 
 
 def test_what_a_relay_sends_right_arrives():
-    watch = Watch()
     head = json.dumps({"from": "iopub", "type": "stream", "parent": "p"}).encode()
     messages = [frame(head, b"{}", json.dumps({"text": "x" * 70_000}).encode()) for _ in range(5)]
-    link = RelayClient(
-        relay(*(p for m in messages for p in m)), "identifier", watch, keep_alive=0.0
-    )
-    link.open().result(10)
-    deadline = time.monotonic() + 20
-    while len(watch.messages) < 5 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    link.close()
-    assert [read_message(m).content for m in watch.messages] == [{"text": "x" * 70_000}] * 5
+
+    async def receive() -> list[Received]:
+        watch = Watch()
+        client = connect(relay(*(p for m in messages for p in m)), watch)
+        await asyncio.wait_for(client.open(), 10)
+        async with asyncio.timeout(20):
+            while len(watch.messages) < 5:
+                await watch.came.wait()
+                watch.came.clear()
+        client.close()
+        return watch.messages
+
+    received = asyncio.run(receive())
+    assert [read_message(m).content for m in received] == [{"text": "x" * 70_000}] * 5

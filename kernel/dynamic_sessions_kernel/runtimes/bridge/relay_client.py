@@ -1,105 +1,125 @@
-"""Our end of the wire: one pump, which makes one exchange after the other and never two at once.
+"""Our end of the wire: makes one exchange after the other and never two at once.
 
-The pump brings what the kernel hands it to the relay, and what the relay has to the kernel. While
+A client brings what the kernel hands it to the relay, and what the relay has to the kernel. While
 cells run it asks again and again, each call held in the session for a moment; when nothing runs
 it asks ever more seldom, and after `keep_alive` seconds it lets the session go. An exchange whose
-answer is lost is simply made again: positions tell both ends what they already have.
+response is lost is simply made again: positions say at both ends what is there already.
 
-A link is one connection with one start of the relay; when that is gone, the link is over.
+A client is one connection with one start of the relay; when that is gone, the client is over. It
+belongs to the event loop: every method is called there and every state changes there. Only a call
+of the service, and reading what it brought, happen in a thread; its outcome comes back with
+`call_soon_threadsafe` (see `exchanges`).
+
+    state     what happens                                           next state
+    OPENING   the relay answers and its ipykernel is ready           OPEN
+    OPENING   a failure that does not pass, `refuse`, `interrupt`    OVER, and whoever opens fails
+    OPEN      `interrupt`, and the exchange on its way may succeed   GIVEN_UP
+    OPEN      `interrupt`, and an exchange failed before or hangs    OPEN, and what waits fails
+    OPEN      a failure that does not pass, and loses nothing        OPEN, and what waits fails
+    GIVEN_UP  an exchange succeeds                                   OPEN
+    GIVEN_UP  it fails or hangs                                      OPEN, and what waits fails
+    any       the session, its relay or the connection is lost,
+              or another kernel takes the session, or `close`        OVER
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import logging
 import math
 import secrets
-import threading
 import time
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from contextlib import suppress
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from dynamic_sessions_kernel.errors import (
     AnswerLostError,
     DynamicSessionsError,
     InterpreterRestartedError,
+    KernelError,
     NotSentError,
     SessionLostError,
 )
 
+from .exchanges import Call, DamagedError, Exchanges, Worker, broken_protocol
 from .inside.envelope import EnvelopeError
-from .inside.stream import Incoming, Outgoing, frame
-from .remote_code import exchanging, loading, relay_folder, starting
-from .responses import Budget, CannotHostError, TakenOverError, read_answer
+from .inside.stream import Outgoing, frame
+from .remote_code import relay_folder
+from .responses import Budget, CannotHostError, TakenOverError
 from .retry import RetryPolicy, is_too_large
+from .times import BridgeTimes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamic_sessions_kernel.client.models import ExecutionResult
-
+    from .exchanges import Execute, Outcome, Received
     from .responses import Answer
 
 _log = logging.getLogger(__name__)
 
-#: How long an exchange is held while a cell runs, at first and at most: a held call cannot be
-#: woken, so this is what an interrupt waits for. In seconds, as all times here.
-FIRST_HOLD, LONGEST_HOLD = 0.3, 1.0
-#: How long the service may let an exchange run, and how long its answer may take beyond the hold.
-EXCHANGE_LIMIT, ANSWER_LIMIT = 30, 20.0
-#: The longest envelope sent down, in characters.
-DOWN_BUDGET = 1 << 20
-#: Pauses between polls when nothing runs.
-SHORTEST_POLL, LONGEST_POLL = 0.3, 30.0
-
+#: The longest envelope sent down.
+_LARGEST_DOWN_CHARS = 1 << 20
 
 _INTERRUPTED = (
     "Interrupted while the session could not be reached. If the cell runs there already, it is "
     "interrupted as soon as it can be, and its output still arrives; if not, it will not run."
 )
+_DEFECT = (
+    "The kernel itself failed ({kind}); it is unknown what of the cell ran. Variables and files "
+    "are kept, and the next cell finds them again. The kernel's log, where Jupyter runs, has the "
+    "details: please report them."
+)
+
+_INTERRUPT = {"to": "relay", "type": "interrupt"}
 
 #: Errors after which the connection is gone.
-_FINAL = (SessionLostError, InterpreterRestartedError, TakenOverError, CannotHostError)
+_FINAL = (
+    SessionLostError,
+    InterpreterRestartedError,
+    TakenOverError,
+    CannotHostError,
+    NotSentError,
+    KernelError,
+)
 
 
-class Execute(Protocol):
-    """Runs code in the session and waits for its outcome, as `pool.Session.execute` does."""
+class State(Enum):
+    """See the table above."""
 
-    def __call__(
-        self, code: str, *, timeout: float, read_timeout: float, attempts: int
-    ) -> ExecutionResult:
-        """Run code once; raise where it is unknown whether it ran."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message from the relay, still as bytes.
-
-    Attributes:
-        head: what the relay says about it; nothing in it is checked yet.
-        body: metadata and content as JSON, and the buffers.
-    """
-
-    head: bytes
-    body: Sequence[bytes]
+    OPENING = "opening"
+    OPEN = "open"
+    GIVEN_UP = "given up"
+    OVER = "over"
 
 
 class Listener(Protocol):
-    """What a link tells; every call comes on the pump's thread."""
+    """Who is called by a client, on the event loop but for `read`."""
 
-    def received(self, message: Received) -> None:
-        """Take the next message of the relay."""
+    def read(self, message: Received) -> Any:
+        """Take the next message of the relay, in the thread that received it.
+
+        What it returns, other than None, is handed to `arrived`, in order.
+        """
+
+    def arrived(self, arrival: Any) -> None:
+        """Take what `read` returned."""
 
     def busy(self) -> bool:
-        """Whether something waits for an answer."""
+        """Whether something waits for a reply."""
 
-    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
-        """Fail what waits for an answer; when `over`, the connection is gone too."""
+    def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
+        """Fail what waits for a reply.
+
+        Args:
+            error: why.
+            over: whether the connection is gone too.
+            opened: whether there was one.
+        """
 
     def troubled(self, reason: str | None) -> None:
-        """Show that an exchange is being tried again, or with None, that one succeeded."""
+        """Show that an exchange is being made again, or with None, that one succeeded."""
 
 
 class RelayClient:
@@ -114,6 +134,7 @@ class RelayClient:
         unreachable: for how many seconds a service that cannot be reached is tried again.
         instead: clients of connections that were given up: should their calls arrive yet, the
             relay is to refuse them.
+        times: how long to wait for what.
     """
 
     def __init__(
@@ -126,45 +147,44 @@ class RelayClient:
         mode: Literal["keep", "fresh"] = "keep",
         unreachable: float = math.inf,
         instead: Sequence[str] = (),
+        times: BridgeTimes | None = None,
     ) -> None:
-        self._execute = execute
-        self._folder = relay_folder(identifier)
+        self.client = secrets.token_hex(8)
+        self.state = State.OPENING
+        self._exchanges = Exchanges(execute, relay_folder(identifier), listener.read)
         self._listener = listener
         self._keep_alive = keep_alive
-        self.client = secrets.token_hex(8)
         self._instead = [*instead]
-        self._hello: str = mode
+        self._mode = mode
+        self._times = times or BridgeTimes()
         self._boot = ""
-        # Whether the service's interpreter is known to have loaded what makes an exchange.
-        self._loaded = False
-        self._changed = threading.Condition()
         self._outgoing = Outgoing()
-        self._incoming: Incoming | None = None
         self._budget = Budget()
-        self._down_budget = DOWN_BUDGET
-        self._trouble = RetryPolicy(listener.troubled, unreachable)
-        self._hold = FIRST_HOLD
+        self._down_chars = _LARGEST_DOWN_CHARS
+        self._retry = RetryPolicy(listener.troubled, unreachable, self._times)
+        self._hold = self._times.first_hold
+        # Whether the relay has more than its last answer could bring.
         self._more = False
+        # Whether the relay has to be told that a piece of our stream was discarded.
         self._skip = False
-        self._given_up = False
-        self._over = False
-        self.was_open = False
         self._active = time.monotonic()
         self._exchanged = 0.0
-        self.opened: Future[Answer] = Future()
-        self._thread = threading.Thread(target=self._run, name="bridge link", daemon=True)
 
-    # -- from any thread, at once ----------------------------------------------------------
+    # -- the kernel's side -----------------------------------------------------------------
 
-    def open(self) -> Future[Answer]:
-        """Start the pump; the future holds the relay's first answer, or why there is none."""
-        self._thread.start()
-        return self.opened
+    def open(self) -> asyncio.Future[Answer]:
+        """Begin; the future holds the relay's first answer, or why there is none."""
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._opened: asyncio.Future[Answer] = self._loop.create_future()
+        self._worker = Worker("bridge exchanges")
+        self._task = self._loop.create_task(self._run())
+        return self._opened
 
     @property
     def is_open(self) -> bool:
         """Whether the relay has answered and the connection is not over."""
-        return self.was_open and not self._over
+        return self.state in {State.OPEN, State.GIVEN_UP}
 
     def refuse(self, reason: DynamicSessionsError) -> None:
         """End a connection that is not open yet, for a reason that the relay gave."""
@@ -176,77 +196,79 @@ class RelayClient:
         Raises:
             EnvelopeError: it is over the limit of one message.
         """
-        pieces = frame(json.dumps(head).encode(), *body)
-        with self._changed:
-            self._outgoing.write(pieces)
-            self._active = time.monotonic()
-            self._changed.notify()
+        self._outgoing.write(frame(json.dumps(head).encode(), *body))
+        self._active = time.monotonic()
+        self._changed.set()
 
-    def give_up(self) -> None:
-        """End the trying, if an exchange is being tried again, and fail what waits for it.
+    def interrupt(self) -> None:
+        """Have the running cell interrupted; end the trying, if an exchange is being tried again.
 
         An exchange that is on its way is not tried again should it fail.
         """
-        if self._trouble.lasts or not self.was_open:
+        if self._retry.lasts or self.state is State.OPENING:
             self._fail(AnswerLostError(_INTERRUPTED))
-        else:
-            self._given_up = True
-
-    def look(self) -> None:
-        """Tell if an exchange hangs, or give it up if that was asked for while it began to.
-
-        To be called now and then while a cell waits: the pump cannot, it makes the exchange.
-        """
-        if self._given_up and self._trouble.lasts:
-            self._given_up = False
-            self._fail(AnswerLostError(_INTERRUPTED))
-        else:
-            self._trouble.look()
+        elif self.state is State.OPEN:
+            self.state = State.GIVEN_UP
+        self.post(_INTERRUPT)
 
     def close(self) -> None:
-        """End the connection; what the session still has to say is not awaited, nor told."""
-        with self._changed:
-            self._over = True
-            self._changed.notify()
-        with contextlib.suppress(InvalidStateError):
-            self.opened.set_exception(AnswerLostError("The connection was closed."))
+        """End the connection; what the session still has to say is neither awaited nor shown."""
+        self._end()
+        self._resolve(AnswerLostError("The connection was closed."))
 
-    # -- the pump --------------------------------------------------------------------------
+    # -- the exchanges ---------------------------------------------------------------------
 
-    def _run(self) -> None:
-        while self._wait_for_reason():
+    async def _run(self) -> None:
+        while await self._until_due():
             try:
-                self._exchange()
+                await self._exchange()
             except DynamicSessionsError as error:
                 self._fail(error)
-            except Exception as error:  # noqa: BLE001 - a defect of ours must end the cell, not only this thread
-                _log.exception("the bridge's pump failed")
-                self._fail(SessionLostError(f"The connection failed: {error!r}"))
+            except Exception as error:  # noqa: BLE001 - a defect of ours must end the cell, not this task alone
+                _log.exception("an exchange failed in the kernel itself")
+                self._fail(KernelError(_DEFECT.format(kind=type(error).__name__)))
 
     def _fail(self, error: DynamicSessionsError) -> None:
-        over = isinstance(error, (*_FINAL, NotSentError)) or not self.was_open
-        with self._changed:
-            if self._over:
-                return  # whoever had this link has let go of it, and may have another
-            self._over = over
+        if self.state is State.OVER:
+            return  # whoever had this client has let go of it, and may have another
+        opened = self.is_open
+        over = isinstance(error, _FINAL) or not opened
+        if over:
+            self._end()
+        else:
+            given_up, self.state = self.state is State.GIVEN_UP, State.OPEN
             # What failed here must not run there later.
             self._outgoing.discard()
             self._skip = True
-            self._changed.notify()
-        self._listener.failed(error, over=over)
-        # Last, since whoever waits for it may open another link at once.
-        with contextlib.suppress(InvalidStateError):
-            self.opened.set_exception(error)
+            if given_up:
+                self.post(_INTERRUPT)  # once more: it may have been among that
+            self._changed.set()
+        self._listener.failed(error, over=over, opened=opened)
+        # Last, since whoever waits for it may open another client at once.
+        self._resolve(error)
 
-    def _wait_for_reason(self) -> bool:
-        """Wait until an exchange is due; return False when the link is over."""
-        with self._changed:
-            while not self._over:
-                due = self._due()
-                now = time.monotonic()
-                if due is not None and due <= now:
-                    return True
-                self._changed.wait(None if due is None else due - now)
+    def _end(self) -> None:
+        self.state = State.OVER
+        self._exchanges.ended = True
+        self._worker.end()
+        if self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def _resolve(self, error: DynamicSessionsError) -> None:
+        if not self._opened.done():
+            self._opened.set_exception(error)
+            self._opened.exception()  # counts as seen, also where nobody waits any more
+
+    async def _until_due(self) -> bool:
+        """Wait until an exchange is due; return False when the connection is over."""
+        while self.state is not State.OVER:
+            self._changed.clear()
+            due = self._due()
+            if due is not None and due <= time.monotonic():
+                return True
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._changed.wait()
         return False
 
     def _due(self) -> float | None:
@@ -255,110 +277,104 @@ class RelayClient:
         if not waiting and idle > self._keep_alive:
             return None
         if waiting or self._more or self._outgoing.pending:
-            return self._exchanged + self._trouble.pause
-        poll = min(LONGEST_POLL, max(SHORTEST_POLL, idle / 10))
-        return self._exchanged + max(poll, self._trouble.pause)
+            return self._exchanged + self._retry.pause
+        poll = min(self._times.longest_poll, max(self._times.shortest_poll, idle / 10))
+        return self._exchanged + max(poll, self._retry.pause)
 
     def _waiting(self) -> bool:
-        return bool(self._hello) or self._listener.busy()
+        return self.state is State.OPENING or self._listener.busy()
 
-    def _exchange(self) -> None:
+    async def _exchange(self) -> None:
         """Make one exchange.
 
         Raises:
             DynamicSessionsError: it cannot succeed by being made again, or somebody gave up.
         """
         waiting = self._waiting()
-        with self._changed:
-            sent = self._outgoing.pending
-            hold = self._hold if waiting else FIRST_HOLD if sent else 0.0
-            text = self._outgoing.seal(self._head(hold), self._down_budget)
-        make = starting if self._hello else exchanging if self._loaded else loading
+        sent = self._outgoing.pending
+        hold = self._hold if waiting else self._times.first_hold if sent else 0.0
+        text = self._outgoing.seal(self._head(hold), self._down_chars)
         started = time.monotonic()
-        self._trouble.calling(hold)
         try:
-            result = self._execute(
-                make(self._folder, text),
-                timeout=EXCHANGE_LIMIT,
-                read_timeout=hold + ANSWER_LIMIT,
-                attempts=1,
-            )
-            if make is exchanging and result.succeeded and not result.result:
-                self._loaded = False  # another interpreter, or a fresh one: at once, once more
+            outcome = await self._call(text, hold)
+        except _FINAL as error:
+            if not isinstance(error, NotSentError):
+                raise
+            self._survive(error, len(text), waiting=waiting)
+        except (DynamicSessionsError, DamagedError) as error:
+            self._survive(error, len(text), waiting=waiting)
+        else:
+            if outcome is None or self.state is State.OVER:
                 return
-            answer = self._read(result)
-        except _FINAL:
-            raise
-        except (DynamicSessionsError, EnvelopeError) as error:
             self._exchanged = time.monotonic()
-            if not self._over:
-                self._survive(error, len(text), waiting=waiting)
+            self._retry.over()
+            if self.state is State.GIVEN_UP:
+                self.state = State.OPEN
+            if not sent and not outcome.answer.data:
+                # A relay that answers early with nothing must not keep us spinning.
+                self._exchanged = max(self._exchanged, started + hold)
+            self._take(outcome)
+
+    async def _call(self, text: str, hold: float) -> Outcome | None:
+        times = self._times
+        call = Call(
+            text,
+            starts=self.state is State.OPENING,
+            execution_limit=times.execution_limit,
+            read_timeout=hold + times.response_limit,
+        )
+        self._retry.calling(hold)
+        self._timer = self._loop.call_later(hold + times.late_after, self._check_lateness)
+        try:
+            return await self._worker.call(self._exchanges.make, call)
+        finally:
+            self._timer.cancel()
+
+    def _check_lateness(self) -> None:
+        """While somebody waits, show that an exchange hangs, or give it up where that was asked."""
+        self._timer = self._loop.call_later(self._times.late_check, self._check_lateness)
+        if not self._listener.busy():
             return
-        if self._over:
-            return
-        self._exchanged = time.monotonic()
-        self._trouble.over()
-        self._loaded, self._given_up = True, False
-        if not sent and not answer.data:
-            # A relay that answers early with nothing must not keep us spinning.
-            self._exchanged = max(self._exchanged, started + hold)
-        self._take(answer)
+        if self.state is State.GIVEN_UP:
+            self._fail(AnswerLostError(_INTERRUPTED))
+        else:
+            self._retry.show_lateness()
 
     def _head(self, hold: float) -> dict[str, Any]:
+        opening = self.state is State.OPENING
         return {
             "client": self.client,
             "boot": self._boot,
-            "hello": self._hello,
-            "instead": self._instead if self._hello else [],
+            "hello": self._mode if opening else "",
+            "instead": self._instead if opening else [],
             "seq": self._outgoing.base,
             "skip": self._skip,
-            "ack": None if self._incoming is None else self._incoming.position,
+            "ack": self._exchanges.position,
             "hold": hold,
             "budget": self._budget.size,
         }
 
-    def _read(self, result: ExecutionResult) -> Answer:
-        length = len(result.result) if isinstance(result.result, str) else 0
-        try:
-            answer = read_answer(result)
-        except EnvelopeError:
-            self._budget.shrink(length)
-            raise
-        if self._boot and answer.boot != self._boot:
-            raise SessionLostError(
-                "Another relay answers in the session: variables are gone. Run what you need "
-                "again, from the top."
-            )
-        self._budget.grow(length)
-        return answer
-
-    def _take(self, answer: Answer) -> None:
+    def _take(self, outcome: Outcome) -> None:
+        answer = outcome.answer
         self._boot = answer.boot
-        if self._incoming is None:
-            self._incoming = Incoming(answer.start)
-        with self._changed:
-            self._skip = self._skip and answer.ack < self._outgoing.base
-            try:
-                self._outgoing.acknowledge(answer.ack)
-                messages = self._incoming.take(answer.start, answer.data)
-            except EnvelopeError as error:
-                raise SessionLostError(
-                    f"The session's relay does not keep to its protocol ({error}), so the "
-                    "connection was ended. Run the cell again for a new one."
-                ) from None
-            self._more = answer.end > self._incoming.position
-            if answer.data:
-                self._active = time.monotonic()
-                self._hold = FIRST_HOLD
-            else:
-                self._hold = min(LONGEST_HOLD, self._hold * 1.25)
-        for head, *body in messages:
-            self._listener.received(Received(head, body))
-        if self._hello and answer.ready:
-            self._hello = ""
-            self.was_open = True
-            with contextlib.suppress(InvalidStateError):
-                self.opened.set_result(answer)
+        self._budget.grow(answer.length)
+        self._skip = self._skip and answer.ack < self._outgoing.base
+        try:
+            self._outgoing.acknowledge(answer.ack)
+        except EnvelopeError as error:
+            raise broken_protocol(error) from None
+        self._more = answer.end > (self._exchanges.position or 0)
+        if answer.data:
+            self._active = time.monotonic()
+            self._hold = self._times.first_hold
+        else:
+            self._hold = min(self._times.longest_hold, self._hold * 1.25)
+        for arrival in outcome.arrivals:
+            self._listener.arrived(arrival)
+        if self.state is State.OPENING and answer.ready:
+            self.state = State.OPEN
+            if not self._opened.done():
+                self._opened.set_result(answer)
 
     def _survive(self, error: Exception, sent: int, *, waiting: bool) -> None:
         """Prepare to make the exchange again.
@@ -367,11 +383,14 @@ class RelayClient:
             DynamicSessionsError: that cannot help.
         """
         _log.debug("exchange: %s", type(error).__name__)
-        self._loaded = False
-        if self._given_up:
-            self._given_up = False
-            raise AnswerLostError(_INTERRUPTED)
-        if is_too_large(error, sent) and self._down_budget > sent // 2:
-            self._down_budget = sent // 2
+        self._exchanged = time.monotonic()
+        if self.state is State.OVER:
             return
-        self._trouble.met(error, waiting=waiting, opening=bool(self._hello))
+        if isinstance(error, DamagedError):
+            self._budget.shrink(error.length)
+        if self.state is State.GIVEN_UP:
+            raise AnswerLostError(_INTERRUPTED)
+        if is_too_large(error, sent) and self._down_chars > sent // 2:
+            self._down_chars = sent // 2
+            return
+        self._retry.met(error, waiting=waiting, opening=self.state is State.OPENING)

@@ -14,13 +14,20 @@ from functools import cache
 from importlib import resources
 
 from . import inside
+from .inside.protocol import ABSENT, FAILED, MARK
 
 #: The relay's modules, as they are written into the session.
-_RELAY = ("envelope", "stream", "kernel_process", "kernel_main", "relay", "call_relay")
-
-#: What a visit answers in place of an envelope: no trace of a relay; its folder, so that the
-#: session is the same and the relay died; a relay that could not be started.
-ABSENT, DEAD, FAILED = "~dsk1!absent~", "~dsk1!dead~", "~dsk1!failed:"
+RELAY_MODULES = (
+    "protocol",
+    "envelope",
+    "stream",
+    "kernel_process",
+    "kernel_main",
+    "relay",
+    "call_relay",
+)
+#: The module that writes them there, and starts the relay.
+STARTER = "start_relay"
 
 _LOAD = """
 import sys, importlib, importlib.util as util
@@ -47,13 +54,13 @@ _START = """
 def start(folder, packed):
     import base64, json, zlib
     sources = json.loads(zlib.decompress(base64.urlsafe_b64decode(packed)))
-    scope = {"__name__": "start_relay"}
+    scope = {{"__name__": "start_relay"}}
     exec(sources.pop("start_relay"), scope)
     try:
         reason = scope["start_relay"](folder, sources)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-    return reason and "~dsk1!failed:" + reason.replace("~", "-") + "~"
+        reason = f"{{type(error).__name__}}: {{error}}"
+    return reason and {FAILED!r} + reason.replace("~", "-") + "~"
 """
 _STARTING = (
     '(lambda d: (exec({source!r}, d), d["start"]({folder!r}, {packed!r}))[1])({{}}) or {visit}'
@@ -87,11 +94,12 @@ def loading(folder: str, text: str) -> str:
 def starting(folder: str, text: str) -> str:
     """Make the code that starts the relay unless it is there, and hands it an envelope."""
     visit = loading(folder, text)
-    return _STARTING.format(source=_START, folder=folder, packed=_packed(), visit=visit)
+    source = _START.format(FAILED=FAILED)
+    return _STARTING.format(source=source, folder=folder, packed=_packed(), visit=visit)
 
 
 def _package() -> str:
-    return f"dynamic_sessions_visit_{_version()}"
+    return f"{MARK}_{_version()}"
 
 
 def _module() -> str:
@@ -100,16 +108,16 @@ def _module() -> str:
 
 @cache
 def _packed() -> str:
-    sources = {module: _source(module) for module in _RELAY}
+    sources = {module: _source(module) for module in RELAY_MODULES}
     sources["__init__"] = ""
-    sources["start_relay"] = _source("start_relay")
+    sources[STARTER] = _source(STARTER)
     return base64.urlsafe_b64encode(zlib.compress(json.dumps(sources).encode(), 9)).decode()
 
 
 @cache
 def _version() -> str:
     """Name what is sent, so that kernels of another version do not meet in one relay."""
-    sources = "".join(_source(module) for module in _RELAY)
+    sources = "".join(_source(module) for module in RELAY_MODULES)
     return hashlib.sha256(sources.encode()).hexdigest()[:8]
 
 

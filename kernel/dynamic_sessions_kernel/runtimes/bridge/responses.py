@@ -13,7 +13,7 @@ from dynamic_sessions_kernel.errors import (
 )
 
 from .inside.envelope import PREFIX, EnvelopeError, unseal
-from .remote_code import ABSENT, DEAD, FAILED
+from .inside.protocol import ABSENT, DEAD, FAILED
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import ExecutionResult

@@ -1,4 +1,9 @@
-"""The bridge runtime: what the kernel's requests become, and what the relay's messages become."""
+"""The bridge runtime: what the kernel's requests become, and what the relay's messages become.
+
+It belongs to the kernel's event loop. Two methods are called elsewhere: `read`, in the thread that
+receives, which touches nothing that changes and sends output on; and `interrupt`, which hands
+over to the loop.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,6 @@ import json
 import logging
 import math
 from collections import deque
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dynamic_sessions_kernel.errors import (
@@ -22,16 +25,19 @@ from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
 from .connection_notice import Notice
 from .inside.envelope import EnvelopeError
-from .inside.kernel_main import WHOLE_CELL
+from .inside.protocol import WHOLE_CELL
 from .pending_requests import Pending
-from .relay_client import Received, RelayClient
+from .relay_client import RelayClient
 from .responses import TakenOverError
+from .times import BridgeTimes
 from .validation import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamic_sessions_kernel.client.session import Session
+
+    from .exchanges import Received
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +49,6 @@ _AFTERMATH = {
     ),
     "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
 }
-#: How long a restart may take before it is given up, in seconds.
-_RESTART_LIMIT = 20.0
-_CLEAR_LIMIT = 1.2
-#: Seconds between looks at whether an exchange hangs, while a cell runs.
-_LOOK = 0.5
 
 
 class BridgeRuntime(Runtime):
@@ -60,8 +61,9 @@ class BridgeRuntime(Runtime):
         fresh: start a fresh ipykernel even if the session has one from before.
         unreachable: for how many seconds a service that cannot be reached is tried again while a
             cell waits; endless by default, and an interrupt ends it.
-        cell: tells which request waits, for what is said about the connection; by default the one
+        cell: returns which request waits, for what is said about the connection; by default the one
             that was executed last, which leaves the first connection silent.
+        times: how long to wait for what.
 
     Attributes:
         found: whether the last connection found an ipykernel with its variables.
@@ -78,19 +80,22 @@ class BridgeRuntime(Runtime):
         fresh: bool = False,
         unreachable: float = math.inf,
         cell: Callable[[], str | None] | None = None,
+        times: BridgeTimes | None = None,
     ) -> None:
         super().__init__(emit)
         self._session = session
         self._keep_alive = keep_alive
         self._unreachable = unreachable
+        self._times = times or BridgeTimes()
         self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
         self._link: RelayClient | None = None
         # Clients whose calls may arrive when nobody waits for them any more; lately given up.
         self._given_up: deque[str] = deque(maxlen=16)
-        self._opening: asyncio.Lock | None = None
+        self._opening = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._pending = Pending()
         self._completing = asyncio.Lock()
-        self._restarted: Future[None] | None = None
+        self._restarted: asyncio.Future[None] | None = None
         self._cell: str | None = None
         self._notice = Notice(emit, cell or (lambda: self._cell))
         self._life = 0
@@ -115,8 +120,7 @@ class BridgeRuntime(Runtime):
             CannotHostError: the session cannot host a relay; the message is the reason.
             DynamicSessionsError: the session could not be had.
         """
-        if self._opening is None:
-            self._opening = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         async with self._opening:
             if self._link is not None:
                 return
@@ -128,10 +132,11 @@ class BridgeRuntime(Runtime):
                 mode=self._mode,
                 unreachable=self._unreachable,
                 instead=self._given_up,
+                times=self._times,
             )
             self._link = link
             try:
-                answer = await asyncio.wrap_future(link.open())
+                answer = await link.open()
             except BaseException:
                 link.close()
                 self._link = None
@@ -175,25 +180,9 @@ class BridgeRuntime(Runtime):
         future = self._pending.add_execution(request.id)
         try:
             self._post("shell", "execute_request", request.id, content, metadata)
-            return await self._outcome(future)
+            return await future
         finally:
             self._pending.forget(request.id)
-
-    async def _outcome(self, future: Future[Content]) -> Content:
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            if self._link is not None:
-                self._link.look()
-            timer = loop.call_later(_LOOK, look)
-
-        timer = loop.call_later(_LOOK, look)
-        try:
-            return await asyncio.wrap_future(future)
-        finally:
-            timer.cancel()
 
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where there is no session to ask."""
@@ -211,7 +200,7 @@ class BridgeRuntime(Runtime):
         future = self._pending.add_request(request.id, reply)
         try:
             self._forward("control" if at_once else "shell", request)
-            return await asyncio.wrap_future(future)
+            return await future
         finally:
             self._pending.forget(request.id)
 
@@ -223,10 +212,13 @@ class BridgeRuntime(Runtime):
 
     def interrupt(self) -> None:
         """Interrupt the running cell. May be called from any thread; returns at once."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._interrupt)
+
+    def _interrupt(self) -> None:
         link = self._link
         if link is not None:
-            link.give_up()
-            link.post({"to": "relay", "type": "interrupt"})
+            link.interrupt()
 
     async def restart(self) -> None:
         """Fresh variables, same session, same files; cells that run are ended."""
@@ -236,9 +228,9 @@ class BridgeRuntime(Runtime):
             self._loss = None
             return
         self._pending.fail(InterpreterRestartedError(_RESTARTED))
-        self._restarted = Future()
+        self._restarted = asyncio.get_running_loop().create_future()
         self._link.post({"to": "relay", "type": "restart"})
-        await asyncio.wait_for(asyncio.wrap_future(self._restarted), _RESTART_LIMIT)
+        await asyncio.wait_for(self._restarted, self._times.restart_limit)
         self._loss = None  # whatever was lost, the person asked for a fresh start
 
     async def clear(self) -> bool:
@@ -246,7 +238,7 @@ class BridgeRuntime(Runtime):
         if self._link is None or not self._link.is_open:
             return False
         try:
-            await asyncio.wait_for(self.restart(), _CLEAR_LIMIT)
+            await asyncio.wait_for(self.restart(), self._times.clear_limit)
         except (TimeoutError, DynamicSessionsError) as error:
             _log.debug("variables were not cleared: %s", type(error).__name__)
             return False
@@ -289,33 +281,38 @@ class BridgeRuntime(Runtime):
             *(bytes(buffer) for buffer in request.buffers),
         )
 
-    # -- the link's side: on the pump's thread ---------------------------------------------
+    # -- the client's side -----------------------------------------------------------------
 
-    def received(self, message: Received) -> None:
-        """Take the next message of the relay."""
+    def read(self, message: Received) -> Arrival | None:
+        """Send on an output of the session; return any other message, for the event loop."""
         try:
             arrival = read_message(message)
         except EnvelopeError as error:
             _log.warning("a message from the session was dropped: %s", error)
-            return
+            return None
+        if arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
+            self._output(arrival, "iopub")
+            return None
+        if arrival.origin == "stdin":
+            if arrival.msg_type == "input_request":
+                self._output(arrival, "stdin")
+            return None
+        return arrival
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Take a reply, the end of a cell, or what the relay says of itself."""
         if arrival.origin == "relay":
             self._take_from_relay(arrival)
-        elif arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
-            self._output(arrival, "iopub")
-        elif arrival.origin == "stdin" and arrival.msg_type == "input_request":
-            self._output(arrival, "stdin")
-        elif arrival.origin != "stdin":
+        else:
             self._note_count(arrival)
             self._pending.arrived(arrival.parent, arrival.msg_type, arrival.content)
 
     def busy(self) -> bool:
-        """Whether something waits for an answer."""
+        """Whether something waits for a reply."""
         return bool(self._pending) or self._restarted is not None
 
-    def failed(self, error: DynamicSessionsError, *, over: bool) -> None:
-        """Fail what waits for an answer; when `over`, the connection is gone too."""
-        link = self._link
-        opened = link is not None and link.was_open
+    def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
+        """Fail what waits for a reply; when `over`, the connection is gone too."""
         if over:
             self._link = None
             self.taken = isinstance(error, TakenOverError)
@@ -368,12 +365,12 @@ class BridgeRuntime(Runtime):
 
     def _end_restart(self, error: DynamicSessionsError | None) -> None:
         restarted, self._restarted = self._restarted, None
-        if restarted is not None:
-            with suppress(InvalidStateError):
-                if error is None:
-                    restarted.set_result(None)
-                else:
-                    restarted.set_exception(error)
+        if restarted is None or restarted.done():
+            return
+        if error is None:
+            restarted.set_result(None)
+        else:
+            restarted.set_exception(error)
 
 
 def _execution(request: Request, part: Part) -> Content:

@@ -14,7 +14,7 @@ from .responses import CannotHostError
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.errors import DynamicSessionsError
 
-    from .relay_client import Received
+    from .exchanges import Received
 
 #: The output that an ipykernel sends.
 OUTPUT_TYPES = frozenset(

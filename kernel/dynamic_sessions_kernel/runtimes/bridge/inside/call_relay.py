@@ -8,7 +8,7 @@ IPython keeps every input and every value, in memory and in its history file. So
 are kept from it by a wrapper around the one method that stores them, and values are taken out
 again when the execution is over.
 
-It waits for flushes as the ipykernel in the session does (`kernel_main`), only where there is
+Like the ipykernel in the session (`kernel_main`), it waits for a flush only where there is
 something to send.
 
 This module runs in the session: standard library alone, Python 3.10, inside whatever IPython the
@@ -25,12 +25,7 @@ import sys
 from typing import Any
 
 from .kernel_main import flush_only_what_is_there
-
-#: Stands in the code of every exchange, and so tells its input from others.
-MARK = "dynamic_sessions_visit"
-#: Bytes of the length that goes before each envelope.
-SIZE = 8
-
+from .protocol import ABSENT, DEAD, MARK, SIZE_BYTES, SOCKET
 
 #: The connection to each relay, by its folder, kept from one exchange to the next.
 connections: dict[str, socket.socket] = {}
@@ -38,12 +33,12 @@ connections: dict[str, socket.socket] = {}
 
 def visit(folder: str, text: str) -> str:
     """Hand an envelope to the relay and return its answer."""
-    file = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - nothing else tells it
+    file = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - it stands nowhere else
     try:
-        connection = send(folder, len(text).to_bytes(SIZE, "big") + text.encode())
+        connection = send(folder, len(text).to_bytes(SIZE_BYTES, "big") + text.encode())
     except (FileNotFoundError, ConnectionError):
         forget_this_execution(file)
-        return "~dsk1!dead~" if os.path.isdir(folder) else "~dsk1!absent~"  # noqa: PTH112 - fast
+        return DEAD if os.path.isdir(folder) else ABSENT  # noqa: PTH112 - fast
     try:
         forget_this_execution(file)  # now, since it costs nothing while the relay works
         answer = receive(connection)
@@ -56,14 +51,14 @@ def visit(folder: str, text: str) -> str:
 
 def send(folder: str, request: bytes) -> socket.socket:
     """Send a request on the connection that is there, or else on a new one."""
-    address = folder + "/s"
+    address = f"{folder}/{SOCKET}"
     kept = connections.pop(folder, None)
     if kept is not None:
         try:
             os.stat(address)  # noqa: PTH116 - fast
             kept.sendall(request)
         except OSError:
-            kept.close()  # that relay has ended, or is about to; there may be another
+            kept.close()  # that relay ended or is about to; another may listen
         else:
             return kept
     connection = socket.socket(socket.AF_UNIX)
@@ -80,17 +75,17 @@ def send(folder: str, request: bytes) -> socket.socket:
 def receive(connection: socket.socket) -> str:
     """Read an answer: its length, then as much."""
     answer = bytearray()
-    while len(answer) < SIZE + int.from_bytes(answer[:SIZE], "big") or len(answer) < SIZE:
+    while len(answer) < SIZE_BYTES + int.from_bytes(answer[:SIZE_BYTES], "big"):
         part = connection.recv(1 << 20)
         if not part:
             raise ConnectionError("the relay ended before it answered")
         answer += part
-    return answer[SIZE:].decode()
+    return answer[SIZE_BYTES:].decode()
 
 
 def forget_this_execution(file: str) -> None:
     """Take this execution out of IPython's `In`, `Out` and history, now and when it is over."""
-    with contextlib.suppress(Exception):  # an unknown IPython keeps a copy, and all else works
+    with contextlib.suppress(Exception):  # where IPython has changed, it keeps a copy of our code
         forget_on(sys.modules["IPython"].get_ipython(), file)
 
 

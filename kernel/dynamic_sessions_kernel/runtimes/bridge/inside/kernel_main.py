@@ -17,8 +17,7 @@ import sys
 import threading
 from typing import Any
 
-#: The key of an execute_request's metadata that holds the whole cell when its code is a part.
-WHOLE_CELL = "dynamic_sessions_cell"
+from .protocol import WHOLE_CELL
 
 #: Inputs that are written to the history file together; who asks for history gets all of them.
 _HISTORY_BATCH = 50
@@ -26,7 +25,6 @@ _HISTORY_BATCH = 50
 
 def main() -> None:
     """Run an ipykernel on the connection file that the command line names."""
-    sys.path.pop(0)  # the folder of this file: IPython puts the working directory first
     app = _application().instance()
     app.initialize()
     app.log.setLevel(app.log_level)  # else each record is made, and then shown to nobody
@@ -53,7 +51,7 @@ class _NoSubshells:
 
 
 def _application() -> Any:
-    # Here, since the kernel imports this module too, for its constant.
+    # Here, since `call_relay` imports this module too, where there may be no ipykernel.
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
 
@@ -138,7 +136,3 @@ def _wake_at_signals() -> None:
     from tornado.ioloop import IOLoop
 
     IOLoop.current().asyncio_loop.add_signal_handler(signal.SIGURG, lambda: None)  # type: ignore[attr-defined]  # of tornado's only class
-
-
-if __name__ == "__main__":
-    main()

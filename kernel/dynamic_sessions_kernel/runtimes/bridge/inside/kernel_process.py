@@ -1,6 +1,6 @@
 """The ipykernel in the session, as the relay sees it: a process and four sockets.
 
-The relay never looks into contents: what the ipykernel says is passed on as the bytes it came in.
+The relay does not read contents: what the ipykernel sends is passed on as the bytes it came in.
 Messages are signed for the ipykernel and taken from it unchecked: the sockets are in a folder
 that only their user can open.
 
@@ -25,14 +25,30 @@ from typing import Any
 
 import zmq
 
+#: Starts `kernel_main`, and leaves neither its modules nor its folder where the person's code would
+#: find them; the first item of `sys.argv` is what a stock ipykernel has there.
+_PROGRAM = """
+import sys
+from importlib.util import find_spec
+sys.path.insert(0, sys.argv.pop(1))
+from dsk.kernel_main import main
+del sys.path[0]
+if sys.path[0] == "":
+    del sys.path[0]
+for name in [name for name in sys.modules if name.partition(".")[0] == "dsk"]:
+    del sys.modules[name]
+found = find_spec("ipykernel_launcher")
+sys.argv[0] = found.origin if found else "ipykernel_launcher.py"
+main()
+"""
 _DELIMITER = b"<IDS|MSG>"
 _CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
 _PROBE = "dynamic-sessions-probe-"
 _WARM_UP = _PROBE + "warm"
-_PROBE_AGAIN = 0.1
-_START_LIMIT = 180.0
-_ALIVE_CHECK, _READY_CHECK = 0.25, 0.02
-_ERRORS_SHOWN = 2000
+_PROBE_AGAIN_SECONDS = 0.1
+_START_SECONDS = 180.0
+_ALIVE_CHECK_SECONDS, _READY_CHECK_SECONDS = 0.25, 0.02
+_ERRORS_SHOWN_BYTES = 2000
 
 
 class KernelProcess:
@@ -70,12 +86,19 @@ class KernelProcess:
         file.write_text(json.dumps(connection))
         env = {k: v for k, v in os.environ.items() if not k.startswith("JPY_")}
         env["JPY_PARENT_PID"] = str(os.getpid())
-        launcher = Path(__file__).with_name("kernel_main.py")
         # As ipykernel's own kernelspec does; debugpy complains of frozen modules otherwise.
         options = ["-Xfrozen_modules=off"] if sys.version_info >= (3, 11) else []
         with Path(self._base + ".err").open("wb") as errors:
             return subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, *options, str(launcher), "-f", str(file)],
+                [
+                    sys.executable,
+                    *options,
+                    "-c",
+                    _PROGRAM,
+                    str(Path(__file__).parent.parent),
+                    "-f",
+                    str(file),
+                ],
                 cwd=cwd,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -150,14 +173,14 @@ class KernelProcess:
     @property
     def patience(self) -> float:
         """How many seconds may pass until it is looked after again."""
-        return _ALIVE_CHECK if self.ready else _READY_CHECK
+        return _ALIVE_CHECK_SECONDS if self.ready else _READY_CHECK_SECONDS
 
     def probe(self) -> None:
         """Ask for a sign of life: output is only sure to arrive once some has."""
         now = time.monotonic()
-        if self.ready or now - self._probed < _PROBE_AGAIN:
+        if self.ready or now - self._probed < _PROBE_AGAIN_SECONDS:
             return
-        if now - self._launched > _START_LIMIT:
+        if now - self._launched > _START_SECONDS:
             self._process.kill()
         self._probed, self._probes = now, self._probes + 1
         held, self._held, self.ready = self._held, [], True
@@ -204,7 +227,7 @@ class KernelProcess:
             self.paused = False
 
     def death(self) -> dict[str, Any] | None:
-        """Tell what is known of the process's end; None while it lives."""
+        """Return what is known of the process's end; None while it lives."""
         status = self._process.poll()
         if status is None:
             return None
@@ -218,7 +241,7 @@ class KernelProcess:
 
     def _errors(self) -> str:
         try:
-            text = Path(self._base + ".err").read_bytes()[-_ERRORS_SHOWN:]
+            text = Path(self._base + ".err").read_bytes()[-_ERRORS_SHOWN_BYTES:]
         except OSError:
             return ""
         return text.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The relay: keeps an ipykernel in the session, and what it says until it was taken.
+"""The relay: keeps an ipykernel in the session, and what it sends until our kernel has it.
 
 It is a process of its own, so that the service may restart its interpreter without the person's
 variables going with it. Any later execution finds it at a unix socket, hands over an envelope and
@@ -21,23 +21,25 @@ import zmq
 
 from .envelope import EnvelopeError, load_object, seal, unseal
 from .kernel_process import KernelProcess
+from .protocol import SIZE_BYTES, SOCKET
 from .stream import Incoming, Outgoing, frame
 
 #: How long the first output waits for the end of a short cell, so that such a cell is one exchange;
-#: and how long a reply waits for the idle status that always comes with it. In seconds.
-LINGER, REPLY_LINGER = 0.05, 0.2
-#: Bytes of output not yet taken at which the ipykernel is stopped, and goes on again. What the
-#: person prints is lossless for this, and an interrupt never waits behind more than this.
-FULL, DRAINED = 32 << 20, 8 << 20
+#: and how long a reply waits for the idle status that always comes with it.
+_LINGER_SECONDS, _REPLY_LINGER_SECONDS = 0.05, 0.2
+#: The ipykernel is stopped while more output than this waits for our kernel, and goes on once less
+#: than the second waits. So output is never dropped, and an interrupt waits behind no more.
+_FULL_BYTES, _DRAINED_BYTES = 32 << 20, 8 << 20
 #: Output of the ipykernel taken in one go before the other sockets have their turn.
 _BATCH = 200
-_TICK = 0.25
-#: How often the relay looks whether its session is still there.
-_LOOK = 2.0
-_LONGEST_HOLD = 5.0
-_SEND_LIMIT = 5.0
+#: The longest wait for a socket, where nothing else is due.
+_LONGEST_WAIT_SECONDS = 0.25
+#: How often the relay checks that its session is still there.
+_FOLDERS_CHECK_SECONDS = 2.0
+#: The longest hold of an exchange, whatever the envelope asks for.
+_LONGEST_HOLD_SECONDS = 5.0
+_SEND_SECONDS = 5.0
 _KEPT_CLIENTS = 256
-_SIZE = 8
 _SILENT_TYPES = frozenset({"status", "execute_input", "iopub_welcome", "shutdown_reply"})
 
 
@@ -72,24 +74,24 @@ class Relay:
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)
-        path = Path(self._folder, "s")
-        early = path.with_name("s-")
+        path = Path(self._folder, SOCKET)
+        early = path.with_name(SOCKET + "-")
         early.unlink(missing_ok=True)
         listener.bind(str(early))
         early.chmod(0o600)
         listener.listen(16)
         listener.setblocking(False)
-        early.replace(path)  # whoever finds it finds it listening
+        early.replace(path)  # last, so that the path exists only once the relay listens
         self._poller.register(listener, zmq.POLLIN)
         return listener
 
     def run(self) -> None:
         """Serve until the session's folders are gone."""
-        looked = 0.0
+        checked = 0.0
         try:
             while True:
-                if time.monotonic() - looked > _LOOK:
-                    looked = time.monotonic()
+                if time.monotonic() - checked > _FOLDERS_CHECK_SECONDS:
+                    checked = time.monotonic()
                     if not (Path(self._folder).is_dir() and Path(self._cwd).is_dir()):
                         return
                 self._turn()
@@ -98,7 +100,9 @@ class Relay:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        until = now + (_TICK if self._interpreter is None else self._interpreter.patience)
+        until = now + (
+            _LONGEST_WAIT_SECONDS if self._interpreter is None else self._interpreter.patience
+        )
         if self._waiter is not None:
             until = min(until, self._waiter.due)
         ready = self._poller.poll(math.ceil(max(0.0, until - now) * 1000))
@@ -202,8 +206,8 @@ class Relay:
 
     def _send(self, caller: _Caller, text: str) -> None:
         try:
-            caller.connection.settimeout(_SEND_LIMIT)
-            caller.connection.sendall(len(text).to_bytes(_SIZE, "big") + text.encode("ascii"))
+            caller.connection.settimeout(_SEND_SECONDS)
+            caller.connection.sendall(len(text).to_bytes(SIZE_BYTES, "big") + text.encode("ascii"))
             caller.connection.setblocking(False)
         except OSError:
             self._drop(caller)  # it is sent again when it is asked for again
@@ -257,9 +261,9 @@ class Relay:
                 self._drain(interpreter, channel)
         if interpreter.ready and not was_ready:
             self._hasten(0.0)
-        if self._up.pending > FULL:
+        if self._up.pending > _FULL_BYTES:
             interpreter.pause()
-        elif self._up.pending < DRAINED:
+        elif self._up.pending < _DRAINED_BYTES:
             interpreter.resume()
         if not any(source in ready for source in interpreter.sockets.values()):
             death = interpreter.death()
@@ -293,7 +297,7 @@ class Relay:
         head = {"from": channel, "type": msg_type, "parent": parent}
         self._write(head, body)
         if channel == "iopub" and msg_type != "status":
-            self._hasten(LINGER)
+            self._hasten(_LINGER_SECONDS)
         elif msg_type in {"execute_reply", "status"}:
             self._completed(msg_type, parent)
         else:
@@ -314,7 +318,7 @@ class Relay:
             if self._interpreter is not None:
                 self._interpreter.warm_up()
         else:
-            self._hasten(REPLY_LINGER)
+            self._hasten(_REPLY_LINGER_SECONDS)
 
     def _tell(self, msg_type: str, content: dict[str, Any]) -> None:
         head = {"from": "relay", "type": msg_type, "parent": ""}
@@ -353,11 +357,11 @@ class _Caller:
             data = b""
         self.gone = not data
         self._buffer += data
-        size = int.from_bytes(self._buffer[:_SIZE], "big")
-        if self.gone or len(self._buffer) < _SIZE + size:
+        size = int.from_bytes(self._buffer[:SIZE_BYTES], "big")
+        if self.gone or len(self._buffer) < SIZE_BYTES + size:
             return None
-        request = self._buffer[_SIZE : _SIZE + size].decode("ascii", "replace")
-        del self._buffer[: _SIZE + size]
+        request = self._buffer[SIZE_BYTES : SIZE_BYTES + size].decode("ascii", "replace")
+        del self._buffer[: SIZE_BYTES + size]
         return request
 
 
@@ -368,7 +372,7 @@ class _Waiter:
         self.caller = caller
         self.budget = int(head["budget"])
         self.enough = self.budget * 4
-        self.due = time.monotonic() + min(float(head["hold"]), _LONGEST_HOLD)
+        self.due = time.monotonic() + min(float(head["hold"]), _LONGEST_HOLD_SECONDS)
 
     def hasten(self, delay: float) -> None:
         self.due = min(self.due, time.monotonic() + delay)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 #: Where the service keeps the person's files.
 DATA_FOLDER = "/mnt/data"
-START_LIMIT = 30.0
+START_SECONDS = 30.0
 
 
 def start_relay(folder: str, sources: dict[str, str]) -> str:
@@ -71,7 +71,7 @@ def launch(folder: str) -> str:
             stderr=errors,
             start_new_session=True,
         )
-    limit = time.monotonic() + START_LIMIT
+    limit = time.monotonic() + START_SECONDS
     while not Path(folder, "s").exists():
         if process.poll() is not None or time.monotonic() > limit:
             process.kill()
