@@ -104,7 +104,7 @@ def test_an_identifier_is_taken_out_however_it_is_encoded(service, session, iden
     once = "".join(f"%{ord(character):02X}" for character in identifier)
     twice = identifier.replace("-", "%252d")
     service.answers(nested("Odd", f"no session {once} and no {twice} here"), 400)
-    with pytest.raises(errors.BadRequestError, match="no session .hidden. and no .hidden. here"):
+    with pytest.raises(errors.BadRequestError, match=r"no session .hidden. and no .hidden. here"):
         session.execute("1")
 
 

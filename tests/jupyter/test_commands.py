@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dynamic_sessions_kernel import SessionPool
-from dynamic_sessions_kernel.jupyter.session_manager import session_identifier
+from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 
 
 @pytest.fixture(scope="module")

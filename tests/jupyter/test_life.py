@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from dynamic_sessions_kernel.jupyter.session_manager import session_identifier
+from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 
 
 def identifier_of(notebook) -> str:

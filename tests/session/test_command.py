@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dynamic_sessions_kernel.jupyter.session_manager import session_identifier
+from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 from dynamic_sessions_kernel.magics import complete
 
 

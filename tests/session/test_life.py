@@ -8,7 +8,7 @@ import signal
 import time
 import uuid
 
-from dynamic_sessions_kernel.jupyter.session_manager import session_identifier
+from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 
 
 def identifier_of(notebook) -> str:

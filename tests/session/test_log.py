@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dynamic_sessions_kernel.jupyter.session_manager import session_identifier
+from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 from dynamic_sessions_kernel.settings import all_settings
 
 CODE, OUTPUT = "code_7c1f", "output 9d42"

@@ -118,6 +118,11 @@ class SessionPool:
         """Whether `max_output` has effect on executions; else output is cut at 4096."""
         return self._generation.limits_output
 
+    @property
+    def sign_in_announcement(self) -> str:
+        """What a person should read before `sign_in`; empty where nothing is asked of them."""
+        return self._sign_in.announcement
+
     def sign_in(self) -> None:
         """Have a token ready, so that the first call need not wait for a person.
 

@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dynamic_sessions_kernel.errors import SettingsError, SignInError
@@ -98,6 +99,13 @@ class SignIn:
         self._made: TokenCredential | None = None
 
     @property
+    def announcement(self) -> str:
+        """What a person should read before a token is asked for; empty for nothing."""
+        if self._given is not None or not isinstance(self._credential, str):
+            return ""
+        return _KINDS[self._credential].announcement
+
+    @property
     def anonymous(self) -> bool:
         """Whether calls are made without a token."""
         return self._given is None and self._credential is None
@@ -163,7 +171,7 @@ class SignIn:
             assert self._credential is not None  # noqa: S101 - `token` asks for none without one
             return self._credential
         if self._made is None:
-            self._made = _KINDS[self._credential](self._options, self._prompt)
+            self._made = _KINDS[self._credential].make(self._options, self._prompt)
         return self._made
 
     def _fetch(self, pending: Future[_Token]) -> None:
@@ -226,10 +234,27 @@ def _tenant() -> dict[str, str]:
     return {"tenant_id": tenant} if tenant else {}
 
 
-_KINDS: dict[str, Callable[[Mapping[str, Any], DevicePrompt | None], TokenCredential]] = {
-    "default": _default,
-    "device_code": _device_code,
-    "interactive": _interactive,
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A way to sign in.
+
+    Attributes:
+        make: makes the credential from its options and what shows a device code.
+        announcement: what a person reads before it asks them for something.
+    """
+
+    make: Callable[[Mapping[str, Any], DevicePrompt | None], TokenCredential]
+    announcement: str = ""
+
+
+_BROWSER = (
+    "Your browser opens for the sign-in to Azure: finish it there, then this cell goes on. "
+    "Interrupt to stop waiting."
+)
+_KINDS = {
+    "default": _Kind(_default),
+    "device_code": _Kind(_device_code),
+    "interactive": _Kind(_interactive, _BROWSER),
 }
 #: The words that name a way to sign in; `none` sends no token.
 CREDENTIAL_KINDS = (*_KINDS, "none")

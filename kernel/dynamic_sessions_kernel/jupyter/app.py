@@ -11,6 +11,7 @@ from ipykernel.kernelapp import IPKernelApp
 from jupyter_core.paths import jupyter_config_path
 from traitlets import Unicode
 
+from .ipykernel_seams import leave_out_subshells
 from .kernel import DynamicSessionsKernel
 from .log import write_log
 
@@ -22,8 +23,8 @@ _ENDING = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 ]
 
-#: Seconds that the control channel has for its last words.
-_LAST_WORDS = 0.5
+#: What the control channel has for its last messages.
+_LAST_WORDS_SECONDS = 0.5
 
 
 class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no types
@@ -36,7 +37,6 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
     kernel_class = DynamicSessionsKernel
     #: What our own process prints or logs goes to Jupyter's terminal: in no cell would it show.
     outstream_class = None
-    shell_channel_thread: Any
 
     def load_config_file(self, suppress_errors: bool | None = None) -> None:
         """Read `dynamic_sessions_kernel_config.py` of Jupyter's configuration folders too."""
@@ -49,10 +49,9 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
         super().init_kernel()
 
     def init_control(self, context: zmq.Context[Any]) -> None:
-        """Open the control channel, and no thread for subshells, which a session cannot have."""
+        """Open the control channel, without a thread for subshells."""
         super().init_control(context)
-        self.shell_channel_thread.io_loop.close(all_fds=True)
-        self.shell_channel_thread = None
+        leave_out_subshells(self)
 
     def init_iopub(self, context: zmq.Context[Any]) -> None:
         """Open iopub without a high-water mark: beyond one, messages are dropped, *idle* too."""
@@ -73,7 +72,7 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
         """
         super().start()
         self.control_thread.stop()
-        self.control_thread.join(_LAST_WORDS)
+        self.control_thread.join(_LAST_WORDS_SECONDS)
 
     def _end(self, _number: int, _frame: Any) -> None:
         loop = getattr(self.kernel, "io_loop", None)

@@ -43,7 +43,7 @@ class Cell:
     Args:
         request: the front end's `execute_request`.
         count: the number that the cell was announced with.
-        connection: the way to the session.
+        sessions: finds the session.
         folder: the notebook's, which commands start from.
         emit: takes the cell's messages.
         show: takes what was made here for the page; it passes no gate.
@@ -54,7 +54,7 @@ class Cell:
         self,
         request: Request,
         count: int,
-        connection: SessionManager,
+        sessions: SessionManager,
         folder: Path,
         *,
         emit: Emit,
@@ -63,7 +63,7 @@ class Cell:
     ) -> None:
         self._request = request
         self._count = count
-        self._connection = connection
+        self._sessions = sessions
         self._emit = emit
         self._show = show
         self._folder = folder
@@ -90,7 +90,7 @@ class Cell:
         except CommandInterruptedError as error:
             return self._failed("KeyboardInterrupt", str(error))
         except DynamicSessionsError as error:
-            self._connection.failed(error)
+            self._sessions.failed(error)
             return self._failed(type(error).__name__, str(error))
         except Exception as error:  # noqa: BLE001 - see below
             # Without a reply the front end would wait for ever.
@@ -113,11 +113,11 @@ class Cell:
         reply |= {"user_expressions": {}, "payload": []}
         for step in plan.steps:
             part = step if isinstance(step, Part) else await self._command(step)
-            if part is None or (plan.only_counts(part) and not self._connection.connected):
+            if part is None or (plan.only_counts(part) and not self._sessions.connected):
                 continue
-            runtime = self._connection.at_hand()
+            runtime = self._sessions.at_hand()
             if runtime is None:
-                runtime = await self._unless_stopped(self._connection.ready())
+                runtime = await self._unless_stopped(self._sessions.ready())
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
@@ -131,9 +131,9 @@ class Cell:
 
     async def _command(self, command: Command) -> Part | None:
         if command.action.needs_session:
-            await self._unless_stopped(self._connection.ready())
+            await self._unless_stopped(self._sessions.ready())
         stopped = self._stop.is_set
-        context = Context(self._connection.session, self._tell, stopped, self._control(stopped))
+        context = Context(self._sessions.session, self._tell, stopped, self._control(stopped))
         return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE)
 
     def _tell(self, msg_type: str, content: Content) -> None:

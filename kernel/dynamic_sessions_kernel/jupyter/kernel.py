@@ -13,9 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipykernel._version import kernel_protocol_version
 from ipykernel.jsonutil import json_clean
-from ipykernel.kernelbase import Kernel
 from zmq.eventloop.zmqstream import ZMQStream
 
 from dynamic_sessions_kernel._version import __version__
@@ -28,9 +26,11 @@ from dynamic_sessions_kernel.settings import SettingTraits
 
 from .cell import Cell
 from .debug_replies import reply_without_session
+from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
 from .publisher import Publisher
 from .session_control import Control
 from .session_manager import SessionManager
+from .turns import Turns
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.magics import Cancelled
@@ -48,7 +48,7 @@ _LEAVE_SECONDS = 1.5
 _log = logging.getLogger(__name__)
 
 
-class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipykernel has no types
+class DynamicSessionsKernel(SettingTraits, SeamKernel):
     """A kernel whose cells run in a dynamic session."""
 
     implementation = "dynamic_sessions_kernel"
@@ -63,8 +63,8 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         "nbconvert_exporter": "python",
         "file_extension": ".py",
     }
-    msg_types = [*Kernel.msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
-    control_msg_types = [*Kernel.control_msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
+    msg_types = [*SeamKernel.msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
+    control_msg_types = [*SeamKernel.control_msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -74,13 +74,12 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         self._publisher = Publisher(
             self.session, self.iopub_socket, self.stdin_socket, self._filter, self._on_loop
         )
-        self._connection = SessionManager(
+        self._sessions = SessionManager(
             self, self.session.key, self._publisher.send, self._publisher.show
         )
         self._cell: Cell | None = None
         self._cell_parent: dict[str, Any] = {}
-        # Requests, other than executions, that wait for their turn behind cells.
-        self._in_line = 0
+        self._turns = Turns(self.cell_lock)
         self._left = False
 
     def start(self) -> None:
@@ -114,21 +113,14 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         if parent is None:
             return
         kind = parent["header"]["msg_type"]
-        busy = self._main_asyncio_lock.locked()
-        passing = kind in _BESIDE_CELLS and not self._in_line
-        if busy and (passing or kind in _COMM_TYPES):
+        passing = kind in _BESIDE_CELLS and not self._turns.queued
+        if self._turns.taken and (passing or kind in _COMM_TYPES):
             await self._serve(identities, parent, self.shell_handlers, "shell")
             self._still_busy()
             return
-        waits = busy and kind != "execute_request"
-        self._in_line += waits
-        try:
-            async with self._main_asyncio_lock:
-                self._in_line -= waits
-                waits = False
-                await self._serve(identities, parent, self.shell_handlers, "shell")
-        finally:
-            self._in_line -= waits
+        is_cell = kind == "execute_request"
+        async with self._turns.of_cell() if is_cell else self._turns.behind_cells():
+            await self._serve(identities, parent, self.shell_handlers, "shell")
 
     async def _serve(
         self, identities: list[bytes], parent: dict[str, Any], handlers: Any, channel: str
@@ -136,9 +128,9 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         kind = parent["header"]["msg_type"]
         stream = self.control_stream if channel == "control" else self.shell_stream
         self._publisher.remember(identities, parent)
-        self._publish_status("busy", channel, parent=parent)
-        if kind == "execute_request" and self._aborting:
-            self._send_abort_reply(stream, parent, identities)
+        self.publish_busy(channel, parent)
+        if kind == "execute_request" and self.aborting:
+            self.send_aborted(stream, parent, identities)
         elif kind not in handlers:
             _log.warning("a message of an unknown type was dropped: %.40r", kind)
         else:
@@ -147,7 +139,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
             except Exception:  # noqa: BLE001 - see below
                 # A malformed request must not end the kernel.
                 _log.exception("%s could not be served", kind)
-        self._publish_status_and_flush("idle", channel, stream, parent=parent)
+        self.publish_idle(channel, stream, parent)
 
     def _read(self, msg: Any) -> tuple[list[bytes], dict[str, Any] | None]:
         try:
@@ -162,19 +154,18 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     def _still_busy(self) -> None:
         """Say again that a cell runs, after the *idle* of what was served beside it."""
         if self._cell is not None:
-            self._publish_status("busy", "shell", parent=self._cell_parent)
+            self.publish_busy("shell", self._cell_parent)
 
-    def _abort_queues(self, subshell_id: str | None = None) -> None:
+    def _abort_waiting(self) -> None:
         """Abort the executions that wait by now."""
-        del subshell_id
-        self._aborting = True
+        self.aborting = True
         self.shell_stream.flush()
 
         async def stop_aborting() -> None:
             await asyncio.sleep(self.stop_on_error_timeout)
             # In turn behind all that waited.
-            async with self._main_asyncio_lock:
-                self._aborting = False
+            async with self._turns.of_cell():
+                self.aborting = False
 
         self._aborted = asyncio.create_task(stop_aborting())
 
@@ -183,7 +174,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     @property
     def execution_count(self) -> int:
         """The number of the next cell: the runtime's, so that one count shows."""
-        runtime = self._connection.runtime
+        runtime = self._sessions.runtime
         return 1 if runtime is None else runtime.execution_count
 
     async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
@@ -194,14 +185,14 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         metadata = self.init_metadata(parent)
         count = self.execution_count
         if not silent:
-            self._publish_execute_input(content["code"], parent, count)
+            self.publish_input(content["code"], parent, count)
         request = _request(parent)
-        self._connection.enter(request.id, visible=not silent)
+        self._sessions.enter(request.id, visible=not silent)
         self._cell_parent = parent
         self._cell = Cell(
             request,
             count,
-            self._connection,
+            self._sessions,
             Path.cwd(),
             emit=self._publisher.send,
             show=self._publisher.show,
@@ -216,7 +207,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         reply = json_clean(self._filter.pass_reply("execute_reply", reply))
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
-            self._abort_queues()
+            self._abort_waiting()
 
     async def interrupt_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Hand an interrupt over to the cell that runs, from the control thread."""
@@ -229,7 +220,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
 
     def _control(self, cancelled: Cancelled) -> Control:
         return Control(
-            self._connection,
+            self._sessions,
             self._filter,
             self._publisher.send,
             self._loop,
@@ -248,7 +239,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
     def kernel_info(self) -> dict[str, Any]:
         """What front ends are told first."""
         return {
-            "protocol_version": kernel_protocol_version,
+            "protocol_version": PROTOCOL_VERSION,
             "implementation": self.implementation,
             "implementation_version": self.implementation_version,
             "language_info": self.language_info,
@@ -320,13 +311,13 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         self._tell(parent)
 
     def _tell(self, message: dict[str, Any]) -> None:
-        runtime = self._connection.runtime
+        runtime = self._sessions.runtime
         if runtime is not None and runtime.connected:
             runtime.tell(_request(message))
 
     async def _ask(self, parent: dict[str, Any]) -> Content | None:
         """Ask the session; None at once where there is none, or it has no answer."""
-        runtime = self._connection.runtime
+        runtime = self._sessions.runtime
         if runtime is None or not runtime.connected:
             return None
         request = _request(parent)
@@ -369,7 +360,7 @@ class DynamicSessionsKernel(SettingTraits, Kernel):  # type: ignore[misc]  # ipy
         self._left = True
         self._interrupt()
         try:
-            closing = self._connection.close(ended=ended, told=told)
+            closing = self._sessions.close(ended=ended, told=told)
             await asyncio.wait_for(closing, _LEAVE_SECONDS)
         except (DynamicSessionsError, TimeoutError) as error:
             _log.debug("the session was not let go of: %s", type(error).__name__)

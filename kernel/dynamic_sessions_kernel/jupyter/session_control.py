@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.messages import Emit
     from dynamic_sessions_kernel.outputs.filter import OutputFilter
 
-    from .session_manager import SessionManager
+    from .session_manager import InUse, SessionManager
 
     T = TypeVar("T")
 
 #: Seconds between looks for an interrupt.
-_LOOK = 0.05
-_WORD = 40
+_POLL_SECONDS = 0.05
+_QUOTE_CHARS = 40
 _LET_GO = "not connected: the next cell connects again, or says what was lost"
 
 
@@ -37,17 +37,17 @@ class Control:
     """Acts on the kernel's session for one command; implements `SessionController`.
 
     Args:
-        connection: the kernel's.
+        manager: finds the kernel's session; used on the loop alone.
         gate: holds the session's outputs.
         send: takes the messages that the gate releases.
-        loop: the kernel's, which the connection is used on.
+        loop: the kernel's, which owns the manager.
         runtime: the setting, for a kernel without a session.
         cancelled: whether the person has interrupted the command.
     """
 
     def __init__(
         self,
-        connection: SessionManager,
+        manager: SessionManager,
         gate: OutputFilter,
         send: Emit,
         loop: asyncio.AbstractEventLoop,
@@ -55,7 +55,7 @@ class Control:
         runtime: str,
         cancelled: Cancelled,
     ) -> None:
-        self._connection = connection
+        self._manager = manager
         self._filter = gate
         self._send = send
         self._loop = loop
@@ -63,12 +63,12 @@ class Control:
         self._cancelled = cancelled
 
     def status(self) -> Status:
-        """Tell of the session; allocates none."""
-        runtime, pool = self._connection.runtime, self._connection.pool
-        session = self._connection.session
+        """Return what is known of the session; allocates none."""
+        used = self._wait(self._manager.in_use())
+        pool, session, runtime = used.pool, used.session, used.runtime
         outputs = "trusted" if self._filter.trusted else "isolated"
         if runtime is None or pool is None or session is None:
-            return Status(self._where(), "", self._runtime, outputs)
+            return Status(_where(used), "", self._runtime, outputs)
         trouble = []
         metadata, info, took = None, None, None
         try:
@@ -82,7 +82,7 @@ class Control:
         except DynamicSessionsError as error:
             trouble.append(str(error))
         return Status(
-            pool=self._where(),
+            pool=_where(used),
             identifier=shorten(session.identifier),
             runtime=runtime.name if runtime.connected else f"{runtime.name}, {_LET_GO}",
             outputs=outputs,
@@ -95,17 +95,8 @@ class Control:
             trouble=" ".join(trouble),
         )
 
-    def _where(self) -> str:
-        pool = self._connection.pool
-        if pool is None:
-            return "not asked yet"
-        if self._connection.embedded:
-            return "the embedded one, on this machine"
-        region = pool.host.removesuffix(AZURE_DOMAIN)
-        return pool.host if region == pool.host else f"{pool.host}, region {region}"
-
     def sessions(self) -> list[Listed]:
-        """List the living sessions of the pool."""
+        """Return the living sessions of the pool."""
         ours = self._ours()
         return [
             Listed(
@@ -115,40 +106,40 @@ class Control:
                 info.last_accessed,
                 info.expires,
             )
-            for info in self._wait(self._connection.sessions())
+            for info in self._wait(self._manager.sessions())
         ]
 
     def new(self) -> Change:
         """Start a fresh session in the place of the kernel's own."""
-        fresh, deleted, left = self._wait(self._connection.new())
+        fresh, deleted, left = self._wait(self._manager.new())
         self._filter.reset()
         return Change(shorten(fresh.identifier), _short(deleted), _short(left))
 
     def stop(self) -> Change:
         """Delete the session in use."""
-        deleted = self._wait(self._connection.stop())
+        deleted = self._wait(self._manager.stop())
         self._filter.reset()
         return Change(deleted=_short(deleted))
 
     def restart(self) -> Change:
         """Start Python afresh in the same session."""
-        return Change(_short(self._wait(self._connection.restart())))
+        return Change(_short(self._wait(self._manager.restart())))
 
     def attach(self, prefix: str) -> Change:
         """Take over a living session."""
         pool, chosen = self._chosen(prefix)
-        left = self._wait(self._connection.attach(pool.session(chosen.identifier)))
+        left = self._wait(self._manager.attach(pool.session(chosen.identifier)))
         self._filter.reset()
-        runtime = self._connection.runtime
+        runtime = self._wait(self._manager.in_use()).runtime
         found = runtime is not None and runtime.found
         return Change(shorten(chosen.identifier), left=_short(left), variables=found)
 
     def _chosen(self, prefix: str) -> tuple[SessionPool, SessionInfo]:
-        living = self._wait(self._connection.sessions())
+        living = self._wait(self._manager.sessions())
         found = [info for info in living if info.identifier.startswith(prefix)]
         # A whole identifier can be the beginning of another.
         found = [info for info in found if info.identifier == prefix] or found
-        word = repr(prefix[:_WORD])
+        word = repr(prefix[:_QUOTE_CHARS])
         if not found:
             raise CommandError(
                 f"No living session's identifier begins with {word}; nothing was changed. "
@@ -159,14 +150,14 @@ class Control:
                 f"{len(found)} living sessions' identifiers begin with {word}; nothing was "
                 "changed. Give more of the one you mean."
             )
-        runtime, pool = self._connection.runtime, self._connection.pool
+        pool, _, runtime, _ = self._wait(self._manager.in_use())
         if found[0].identifier == self._ours() and runtime is not None and runtime.connected:
             raise CommandError("This kernel uses that session already.")
         assert pool is not None  # noqa: S101 - its sessions were listed
         return pool, found[0]
 
     def _ours(self) -> str | None:
-        session = self._connection.session
+        session = self._wait(self._manager.in_use()).session
         return None if session is None else session.identifier
 
     def trust(self) -> bool:
@@ -180,13 +171,23 @@ class Control:
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Have the kernel's loop do something, and wait for it, at most until an interrupt."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        while not wait([future], _LOOK).done:
+        while not wait([future], _POLL_SECONDS).done:
             if self._cancelled():
                 future.cancel()
                 raise CommandInterruptedError(
                     "Interrupted before it was done; %session shows how things are now."
                 )
         return future.result()
+
+
+def _where(used: InUse) -> str:
+    if used.pool is None:
+        return "not asked yet"
+    if used.embedded:
+        return "the embedded one, on this machine"
+    host = used.pool.host
+    region = host.removesuffix(AZURE_DOMAIN)
+    return host if region == host else f"{host}, region {region}"
 
 
 def _short(session: Session | None) -> str:

@@ -1,13 +1,10 @@
-"""From settings to a session, when the first cell needs one, and what becomes of it at the end."""
+"""From settings to a session, found when the first cell needs one, and left at the end."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
-import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dynamic_sessions_kernel.client.pool import SessionPool
 from dynamic_sessions_kernel.errors import (
@@ -24,6 +21,7 @@ from dynamic_sessions_kernel.threads import start_call
 
 from .crash_recovery import HandoverNote
 from .embedded_pool import EmbeddedPool, find_or_start, notice
+from .session_origin import Origin, session_identifier
 from .sign_in_notice import SignInNotice
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.runtimes.base import Runtime
     from dynamic_sessions_kernel.settings import Settings, SettingTraits
 
-_PURPOSE = b"dynamic-sessions-kernel: session identifier"
 _CRASHED = "The kernel's process had ended unexpectedly and was started anew."
 _FOUND = f"{_CRASHED} It found its session again, with variables and files."
 _CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
@@ -43,18 +40,24 @@ _GONE = "The session from before the restart is gone, and its files with it: thi
 _log = logging.getLogger(__name__)
 
 
-def session_identifier(key: bytes) -> str:
-    """Return the identifier that belongs to a connection file's key; a random one for no key.
+class InUse(NamedTuple):
+    """What is in use at one moment; None for what there is not.
 
-    A restarted kernel has the same key, and so finds its session; nobody can guess either.
+    Attributes:
+        pool, session, runtime: as the manager has them.
+        embedded: whether the pool is the embedded one.
     """
-    if not key:
-        return secrets.token_hex(32)
-    return hmac.new(key, _PURPOSE, hashlib.sha256).hexdigest()
+
+    pool: SessionPool | None
+    session: Session | None
+    runtime: Runtime | None
+    embedded: bool
 
 
 class SessionManager:
-    """The kernel's connection to its session. Used on the kernel's event loop alone.
+    """Finds, uses and leaves the kernel's session.
+
+    The event loop owns it: everything is called there, and other threads ask by a coroutine.
 
     Args:
         traits: the settings, read anew for each connection.
@@ -84,13 +87,16 @@ class SessionManager:
         self._signed_in = False
         self._opening: asyncio.Task[Runtime] | None = None
         self._warned = False
-        self._made = False
-        self._given = False
+        self._origin = Origin.NEW
         self._dropped: asyncio.Task[None] | None = None
         self._note = HandoverNote(key)
         self._before = self._note.read()
-        # Whether the session that is found may hold variables that are not this kernel's.
+        # Whether variables that are found in the session are an earlier kernel's, to be cleared.
         self._fresh = self._before is None or self._before.state == "restarting"
+
+    async def in_use(self) -> InUse:
+        """Return what is in use, all of one moment."""
+        return InUse(self.pool, self.session, self.runtime, self.embedded)
 
     @property
     def connected(self) -> bool:
@@ -142,12 +148,10 @@ class SessionManager:
 
         Args:
             ended: whether the kernel ends for good, as far as anybody said.
-            told: whether it was told so by a front end, not by a signal alone. A signal is also
-                how VS Code restarts a kernel: with an identifier of the person's own, the session
-                has to be there for the next one.
+            told: whether a front end told it so, and not a signal alone.
         """
         self._stop_opening()
-        delete = ended and (self._made if told else not self._given)
+        delete = ended and self._origin.is_deleted(told=told)
         if ended:
             self._note.remove()
         else:
@@ -233,8 +237,7 @@ class SessionManager:
         await self._let_go()
         self._forget()
         self.runtime, self.session = runtime, session
-        self._given = bool(settings.identifier) or session.identifier != self._own(settings)
-        self._made = not self._given
+        self._origin = self._origin_of(session, settings)
         self._note.write("running", session.identifier)
         self._say_aftermath()
         return left
@@ -253,6 +256,7 @@ class SessionManager:
     def _forget(self) -> None:
         """Know of no session."""
         self.session = self._before = None
+        self._origin = Origin.NEW
         self._fresh = True
         self._note.remove()
 
@@ -276,23 +280,29 @@ class SessionManager:
     async def _find(self, settings: Settings) -> tuple[SessionPool, Session]:
         """Find the pool and name the session; nothing is allocated yet."""
         pool = await self._find_pool(settings)
-        if self.session is not None:
-            return pool, self.session
-        own = pool.session(self._own(settings))
-        session = own if self._before is None else pool.session(self._before.identifier)
-        attached = session.identifier != own.identifier
-        self._given = bool(settings.identifier) or attached
-        exists = None
-        if self._given or self._before is not None:
-            exists = await start_call(_exists, session)
-        if self._before is not None and exists is False:
-            self._say(_CRASHED_AND_GONE if self._before.state == "running" else _GONE)
+        if self.session is None:
+            self.session, self._origin = await self._choose(pool, settings)
+        return pool, self.session
+
+    async def _choose(self, pool: SessionPool, settings: Settings) -> tuple[Session, Origin]:
+        """Choose the session of the kernel before where it lives, else this kernel's own."""
+        own, left = pool.session(self._own(settings)), self._before
+        if left is not None:
+            session = pool.session(left.identifier)
+            if await start_call(_exists, session) is not False:
+                return session, self._origin_of(session, settings)
+            self._say(_CRASHED_AND_GONE if left.state == "running" else _GONE)
             self._before, self._fresh = None, True
-            session, self._given = own, bool(settings.identifier)
-            exists = None if attached else exists
-        self._made = not self._given or exists is False
-        self.session = session
-        return pool, session
+        if not settings.identifier:
+            return own, Origin.NEW
+        exists = await start_call(_exists, own)
+        return own, Origin.NAMED if exists is False else Origin.GIVEN
+
+    def _origin_of(self, session: Session, settings: Settings) -> Origin:
+        """Return the origin of a session that was there before."""
+        if session.identifier != self._own(settings):
+            return Origin.ATTACHED
+        return Origin.GIVEN if settings.identifier else Origin.FOUND
 
     async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
         return await connect_runtime(
@@ -306,8 +316,8 @@ class SessionManager:
         pool = self.pool
         if self._signed_in:
             return pool
-        if settings.credential == "interactive" and not settings.token and not self.embedded:
-            self._sign_in.ask_for_browser()
+        if pool.sign_in_announcement:
+            self._sign_in.announce(pool.sign_in_announcement)
         await start_call(pool.sign_in)
         self._sign_in.over(True)
         self._signed_in = True

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 _DONE = "Signed in to Azure."
 _FAILED = "The sign-in to Azure was not finished; a code that was shown here holds no longer."
-_BROWSER = (
-    "Your browser opens for the sign-in to Azure: finish it there, then this cell goes on. "
-    "Interrupt to stop waiting."
-)
 
 
 class SignInNotice:
@@ -58,9 +54,9 @@ class SignInNotice:
             f"</b>, until {until}. Then this cell goes on; interrupt to stop waiting.",
         )
 
-    def ask_for_browser(self) -> None:
-        """Say that a browser opens."""
-        self._ask(_BROWSER, _BROWSER)
+    def announce(self, text: str) -> None:
+        """Show what a kind of credential says before it asks the person for something."""
+        self._ask(text, escape(text))
 
     def over(self, succeeded: bool) -> None:
         """Take what was shown away, in every cell."""
