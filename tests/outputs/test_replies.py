@@ -78,6 +78,56 @@ def test_other_replies_of_the_debugger_pass() -> None:
     assert replied("debug_reply", reply) == reply
 
 
+CURSOR = {"code": "y = x.up", "cursor_pos": 8}
+
+
+def completed(matches, *, start=4, end=8, request=CURSOR, mode="isolated") -> dict[str, Any]:
+    judge = OutputFilter(mode, holds_command=contains_command)
+    types = [{"text": match, "start": start, "end": end, "type": "f"} for match in matches]
+    content = {
+        "status": "ok",
+        "matches": matches,
+        "cursor_start": start,
+        "cursor_end": end,
+        "metadata": {"_jupyter_types_experimental": types},
+    }
+    return judge.pass_reply("complete_reply", content, request)
+
+
+@pytest.mark.parametrize("mode", ["isolated", "trusted"])
+def test_a_completion_brings_no_line_of_its_own_and_no_command(mode) -> None:
+    reply = completed(["x.upper", "x.up\n%upload a", "x.up\u2028%upload a"], mode=mode)
+    assert reply["matches"] == ["x.upper"]
+    (typed,) = reply["metadata"]["_jupyter_types_experimental"]
+    assert typed == {"text": "x.upper", "start": 4, "end": 8, "type": "f"}
+    empty = {"code": "", "cursor_pos": 0}
+    assert completed(["%upload a", "abs"], start=0, end=0, request=empty)["matches"] == ["abs"]
+    assigned = {"code": "y = ", "cursor_pos": 4}
+    assert completed(["%upload a"], start=4, end=4, request=assigned)["matches"] == []
+    begun = {"code": "%uplo", "cursor_pos": 5}
+    assert completed(["ad a"], start=5, end=5, request=begun)["matches"] == []
+
+
+@pytest.mark.parametrize(("start", "end"), [(-3, 8), (9, 9), (6, 5), (True, 8), ("4", 8)])
+def test_a_completion_replaces_only_what_lies_at_the_cursor(start, end) -> None:
+    reply = completed(["x.upper"], start=start, end=end)
+    assert (reply["matches"], reply["cursor_start"], reply["cursor_end"]) == ([], 8, 8)
+
+
+def test_a_completion_replaces_nothing_of_another_line() -> None:
+    request = {"code": "first\nsec", "cursor_pos": 9}
+    assert completed(["second"], start=0, end=9, request=request)["matches"] == []
+    assert completed(["second"], start=6, end=9, request=request)["matches"] == ["second"]
+
+
+@pytest.mark.parametrize("mode", ["isolated", "trusted"])
+def test_a_history_proposes_no_command(mode) -> None:
+    judge = OutputFilter(mode, holds_command=contains_command)
+    entries = [[1, 1, "1 + 1"], [1, 2, "%upload a"], [1, 3, ["x\n%upload a", "out"]]]
+    passed = judge.pass_reply("history_reply", {"status": "ok", "history": entries})
+    assert passed["history"] == [[1, 1, "1 + 1"]]
+
+
 def test_completions_are_lines_of_text() -> None:
     reply = replied(
         "complete_reply",

@@ -23,6 +23,7 @@ from dynamic_sessions_kernel.messages import Request
 from dynamic_sessions_kernel.outputs.filter import OutputFilter
 from dynamic_sessions_kernel.runtimes.choose import offers_debugger
 from dynamic_sessions_kernel.settings import SettingTraits
+from dynamic_sessions_kernel.threads import start_call
 
 from .cell import Cell
 from .debug_replies import reply_without_session
@@ -33,6 +34,8 @@ from .session_manager import SessionManager
 from .turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dynamic_sessions_kernel.magics import Cancelled
     from dynamic_sessions_kernel.messages import Content
     from dynamic_sessions_kernel.outputs.filter import Mode
@@ -204,7 +207,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             self._cell = None
         if reply.get("ename") == SessionLostError.__name__:
             self._filter.reset()  # trust was given to the session that is gone
-        reply = json_clean(self._filter.pass_reply("execute_reply", reply))
+        reply = json_clean(await self._passed("execute_reply", reply, content))
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
             self._abort_waiting()
@@ -331,7 +334,16 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             return None
         if reply is None:
             return None
-        return self._filter.pass_reply(request.msg_type.replace("_request", "_reply"), reply)
+        reply_type = request.msg_type.replace("_request", "_reply")
+        return await self._passed(reply_type, reply, request.content)
+
+    async def _passed(self, msg_type: str, reply: Content, request: Mapping[str, Any]) -> Content:
+        """Return a reply as the front end may have it; the loop is free meanwhile."""
+        if msg_type == "execute_reply" and not (
+            reply.get("payload") or reply.get("user_expressions")
+        ):
+            return self._filter.pass_reply(msg_type, reply)  # short, as nearly all are
+        return await start_call(self._filter.pass_reply, msg_type, reply, request)
 
     def _reply(
         self, stream: Any, msg_type: str, reply: Content, parent: dict[str, Any], ident: Any

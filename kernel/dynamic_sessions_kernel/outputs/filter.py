@@ -1,7 +1,7 @@
 """The one place through which everything passes that a session says to a front end.
 
 A script in an output runs in the notebook page with the person's cookies and can start a kernel on
-the person's machine. So the gate knows the message types that a session may send, rebuilds each
+the person's machine. So the filter knows the message types that a session may send, rebuilds each
 from the fields that the protocol gives it, and hands what is to be shown to the table of MIME
 types. What it does not know stays out, and the person is told.
 """
@@ -9,7 +9,7 @@ types. What it does not know stays out, and the person is told.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dynamic_sessions_kernel.messages import Content, Message
@@ -22,7 +22,7 @@ from .plots.viewers import bounded
 from .replies import Replies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .notices import Notice
 
@@ -39,17 +39,20 @@ _TRUSTED_TYPES = COMM_TYPES | {
     "debug_event",
     "input_request",
 }
-_MAX_ID = 200
+#: Characters of an identifier; also how many notices a session may cause.
+_MAX_ID_CHARS = 200
 
 
 class OutputFilter:
     """Decides what of a session's messages reaches the front end, and in which form.
 
-    All methods may be called from any thread.
+    All methods may be called from any thread. The lock holds what is remembered of a session, and
+    is never held while an output is sanitised: that takes as long as the output is, and must not
+    hold up a reply. The order of messages is the caller's.
 
     Args:
         mode: `isolated`, or `trusted` to let everything of the protocol through.
-        holds_command: whether a text, were it a cell, could hold one of this kernel's commands:
+        holds_command: whether a text, were it a cell, holds one of this kernel's commands:
             a session may propose no such cell, a trusted one neither.
     """
 
@@ -59,115 +62,139 @@ class OutputFilter:
         self._mode: Mode = mode
         self._holds_command = holds_command
         self._lock = threading.Lock()
-        self._start_over()
-        self._rules: dict[str, Callable[[Message], Message | None]] = {
-            "stream": _stream,
-            "display_data": self._display,
-            "execute_result": self._display,
-            "update_display_data": self._display,
-            "error": _error,
-            "clear_output": _clear_output,
-            "debug_event": _debug_event,
-            "input_request": _input_request,
-            "comm_open": self._comm,
-            "comm_msg": self._comm,
-            "comm_close": self._comm,
-        }
+        self._known = self._nothing_known()
 
-    def _start_over(self) -> None:
-        self._trusted = self._mode == "trusted"
-        self._waiting = Waiting()
-        self._said: set[str] = set()
-        self._pending: list[Notice] = []
+    def _nothing_known(self) -> _Known:
         bokeh = Bokeh()
-        self._bokeh = bokeh
-        self._replies = Replies(bokeh, self._holds_command)
+        replies = Replies(bokeh, self._holds_command)
+        return _Known(self._mode == "trusted", bokeh, replies)
 
     @property
     def trusted(self) -> bool:
         """Whether everything passes."""
-        return self._trusted
+        return self._known.trusted
 
     def trust(self) -> list[Message]:
         """Let everything through from now on; return the comm messages that waited, to be sent."""
         with self._lock:
-            self._trusted = True
-            return self._waiting.release()
+            self._known.trusted = True
+            return self._known.waiting.release()
 
     def reset(self) -> None:
         """Forget a session, and with it the trust that it was given."""
         with self._lock:
-            self._start_over()
+            self._known = self._nothing_known()
 
     def pass_message(self, message: Message) -> list[Message]:
         """Return what to send for a message of the session: itself, a replacement, or nothing.
 
         A notice, where one is due, follows as a `stream` of the same parent.
         """
+        if message.msg_type not in _TRUSTED_TYPES or not isinstance(message.content, dict):
+            return []
+        if (message.channel == "stdin") != (message.msg_type == "input_request"):
+            return []
+        notices_due: list[Notice] = []
         with self._lock:
-            if message.msg_type not in _TRUSTED_TYPES or not isinstance(message.content, dict):
-                return []
-            if (message.channel == "stdin") != (message.msg_type == "input_request"):
-                return []
-            sent = [message] if self._trusted else self._judged(message)
-            return sent + self._notices(message.parent)
+            known = self._known
+            trusted = known.trusted
+            # Kept under the lock: what is released by `trust` must be all that came before.
+            if not trusted and message.msg_type in COMM_TYPES:
+                known.waiting.add(message)
+        sent = [message] if trusted else _judged(message, known.bokeh, notices_due)
+        with self._lock:
+            return sent + known.notices(notices_due, message.parent)
 
-    def pass_reply(self, msg_type: str, content: Content) -> Content:
+    def pass_reply(
+        self, msg_type: str, content: Content, request: Mapping[str, Any] | None = None
+    ) -> Content:
         """Return a reply's content as the front end may have it.
 
         Notices that arise here follow the next message that passes.
+
+        Args:
+            msg_type: such as `complete_reply`.
+            content: as the session sent it.
+            request: the content of the request; a completion is judged by what it is put into.
         """
+        known = self._known
+        judge = known.replies.without_commands if known.trusted else known.replies.passed
+        passed, notices_due = judge(msg_type, content, request or {})
         with self._lock:
-            judge = self._replies.without_commands if self._trusted else self._replies.passed
-            passed, said = judge(msg_type, content)
-            self._pending.extend(said)
-            return passed
+            known.pending.extend(notices_due)
+        return passed
 
-    def _judged(self, message: Message) -> list[Message]:
-        try:
-            passed = self._rules[message.msg_type](message)
-        except Exception:  # noqa: BLE001 - what cannot be judged stays out, whatever was wrong
-            self._pending.append(notices.malformed(message.msg_type))
-            return []
-        return [] if passed is None else [passed]
 
-    def _notices(self, parent: str | None) -> list[Message]:
-        said = []
-        for notice in self._pending:
-            if notice.key not in self._said and len(self._said) < _MAX_ID:
-                self._said.add(notice.key)
-                text = f"{'' if self._trusted else '[isolated] '}{notice.text}\n"
-                said.append(Message("stream", {"name": "stderr", "text": text}, parent))
-        self._pending.clear()
-        return said
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of one session.
 
-    def _display(self, message: Message) -> Message | None:
-        content = message.content
-        data, metadata = content.get("data"), content.get("metadata")
-        if not isinstance(data, dict):
-            return None
-        shown, kept, said = mime.passed(
-            data, metadata if isinstance(metadata, dict) else {}, self._bokeh
-        )
-        self._pending.extend(said)
-        if data and not shown:
-            return None
-        rebuilt: Content = {"data": shown, "metadata": kept, "transient": {}}
-        transient = content.get("transient")
-        identifier = transient.get("display_id") if isinstance(transient, dict) else None
-        if isinstance(identifier, str) and len(identifier) <= _MAX_ID:
-            rebuilt["transient"] = {"display_id": identifier}
-        elif message.msg_type == "update_display_data":
-            return None
-        if message.msg_type == "execute_result":
-            count = content.get("execution_count")
-            rebuilt["execution_count"] = count if isinstance(count, int) else None
-        return _rebuilt(message, rebuilt)
+    Attributes:
+        trusted: whether everything passes.
+        bokeh: what its Bokeh figures need.
+        replies: the rules of its replies.
+        waiting: its comm messages, until it is trusted.
+        shown: the keys of the notices that the person has read.
+        pending: notices that no message has carried yet.
+    """
 
-    def _comm(self, message: Message) -> None:
-        self._waiting.add(message)
-        if message.msg_type == "comm_open":
-            self._pending.append(notices.WIDGETS)
+    trusted: bool
+    bokeh: Bokeh
+    replies: Replies
+    waiting: Waiting = field(default_factory=Waiting)
+    shown: set[str] = field(default_factory=set)
+    pending: list[Notice] = field(default_factory=list)
+
+    def notices(self, due: list[Notice], parent: str | None) -> list[Message]:
+        """Return the messages of the notices that are due, each of them once a session."""
+        sent = []
+        for notice in (*self.pending, *due):
+            if notice.key not in self.shown and len(self.shown) < _MAX_ID_CHARS:
+                self.shown.add(notice.key)
+                text = f"{'' if self.trusted else '[isolated] '}{notice.text}\n"
+                sent.append(Message("stream", {"name": "stderr", "text": text}, parent))
+        self.pending.clear()
+        return sent
+
+
+def _judged(message: Message, bokeh: Bokeh, notices_due: list[Notice]) -> list[Message]:
+    try:
+        if message.msg_type in _DISPLAYS:
+            passed = _display(message, bokeh, notices_due)
+        elif message.msg_type in COMM_TYPES:
+            passed = None
+            if message.msg_type == "comm_open":
+                notices_due.append(notices.WIDGETS)
+        else:
+            passed = _RULES[message.msg_type](message)
+    except Exception:  # noqa: BLE001 - what cannot be judged stays out, whatever was wrong
+        notices_due.append(notices.malformed(message.msg_type))
+        return []
+    return [] if passed is None else [passed]
+
+
+def _display(message: Message, bokeh: Bokeh, notices_due: list[Notice]) -> Message | None:
+    content = message.content
+    data, metadata = content.get("data"), content.get("metadata")
+    if not isinstance(data, dict):
+        return None
+    shown, kept, due = mime.passed(data, metadata if isinstance(metadata, dict) else {}, bokeh)
+    notices_due.extend(due)
+    if data and not shown:
+        return None
+    rebuilt: Content = {"data": shown, "metadata": kept}
+    transient = content.get("transient")
+    identifier = transient.get("display_id") if isinstance(transient, dict) else None
+    if isinstance(identifier, str) and len(identifier) <= _MAX_ID_CHARS:
+        rebuilt["transient"] = {"display_id": identifier}
+    elif message.msg_type == "update_display_data":
+        return None
+    elif message.msg_type == "display_data":
+        rebuilt["transient"] = {}  # an execute_result has none, as ipykernel sends it
+    if message.msg_type == "execute_result":
+        count = content.get("execution_count")
+        rebuilt["execution_count"] = count if isinstance(count, int) else None
+    return _rebuilt(message, rebuilt)
 
 
 def _rebuilt(message: Message, content: Content) -> Message:
@@ -213,3 +240,13 @@ def _input_request(message: Message) -> Message:
 
 def _text(value: Any) -> str:
     return ansi.harmless(value) if isinstance(value, str) else ""
+
+
+_DISPLAYS = frozenset({"display_data", "execute_result", "update_display_data"})
+_RULES: dict[str, Callable[[Message], Message | None]] = {
+    "stream": _stream,
+    "error": _error,
+    "clear_output": _clear_output,
+    "debug_event": _debug_event,
+    "input_request": _input_request,
+}

@@ -6,6 +6,8 @@ its trusted renderers, and a payload may put text into a cell.
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import ansi, mime, notices
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _MAX_TEXT = 1024 * 1024
 _MAX_ITEMS = 10_000
+#: The longest text that a match may replace; paths can be long words.
+_MAX_WORD_CHARS = 4096
+#: What any front end, or Python, takes for the end of a line.
+_LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_TYPES = "_jupyter_types_experimental"
+_NO_MATCHES: Mapping[str, Any] = {"status": "ok", "matches": [], "metadata": {}}
 
 
 class Replies:
@@ -37,16 +45,19 @@ class Replies:
         self._rules: dict[str, Callable[[Content, list[Notice]], Content]] = {
             "execute_reply": self._execute,
             "inspect_reply": self._inspect,
-            "complete_reply": _complete,
-            "history_reply": _history,
+            "history_reply": self._history,
             "is_complete_reply": _is_complete,
             "comm_info_reply": _comm_info,
             "debug_reply": self._debug,
         }
 
-    def passed(self, msg_type: str, content: Any) -> tuple[Content, list[Notice]]:
+    def passed(
+        self, msg_type: str, content: Any, request: Mapping[str, Any]
+    ) -> tuple[Content, list[Notice]]:
         """Return a reply's content as the front end may have it, and notices."""
         rule = self._rules.get(msg_type)
+        if msg_type == "complete_reply":
+            rule = partial(self._complete, request)
         if rule is None or not isinstance(content, dict):
             return _error("Error", f"The session sent a {msg_type} that was not let through."), []
         said: list[Notice] = []
@@ -66,8 +77,12 @@ class Replies:
             return _failed(content)
         return rule(content, said)
 
-    def without_commands(self, msg_type: str, content: Any) -> tuple[Content, list[Notice]]:
+    def without_commands(
+        self, msg_type: str, content: Any, request: Mapping[str, Any]
+    ) -> tuple[Content, list[Notice]]:
         """Return a trusted session's reply, without cells that would command this kernel."""
+        if msg_type in {"complete_reply", "history_reply"}:
+            return self.passed(msg_type, content, request)
         payload = content.get("payload") if isinstance(content, dict) else None
         if msg_type != "execute_reply" or not isinstance(payload, list):
             return content, []
@@ -139,6 +154,71 @@ class Replies:
             }
         return None
 
+    def _complete(self, request: Mapping[str, Any], content: Content, _: list[Notice]) -> Content:
+        """Keep matches that stay within the word at the cursor, and make no command of its line.
+
+        A front end puts a match into the cell when the person presses Tab.
+        """
+        code, cursor = _string(request.get("code")), _count(request.get("cursor_pos")) or 0
+        start = _count(content.get("cursor_start"))
+        end = _count(content.get("cursor_end"))
+        word = _word_at(code, cursor, start, end)
+        if word is None:
+            return {**_NO_MATCHES, "cursor_start": cursor, "cursor_end": cursor}
+        start, end = word
+
+        def fits(match: object) -> bool:
+            return (
+                isinstance(match, str)
+                and not _LINE_BREAK.search(match)
+                and not self._commands_line(code, start, match, end)
+            )
+
+        matches = [_line(match) for match in _strings(content.get("matches")) if fits(match)]
+        kept: Content = {**_NO_MATCHES, "matches": matches}
+        kept |= {"cursor_start": start, "cursor_end": end}
+        metadata = content.get("metadata")
+        types = metadata.get(_TYPES) if isinstance(metadata, dict) else None
+        if isinstance(types, list):
+            kept["metadata"] = {
+                _TYPES: [
+                    _typed(entry, start, end)
+                    for entry in types[:_MAX_ITEMS]
+                    if isinstance(entry, dict) and fits(entry.get("text"))
+                ]
+            }
+        return kept
+
+    def _commands_line(self, code: str, start: int, match: str, end: int) -> bool:
+        """Whether a match turns its line into a command of this kernel that it was not before."""
+        first = code.rfind("\n", 0, start) + 1
+        last = code.find("\n", end)
+        last = len(code) if last < 0 else last
+        line = code[first:last]
+        completed = f"{code[first:start]}{match}{code[end:last]}"
+        return self._holds_command(completed) and not self._holds_command(line)
+
+    def _history(self, content: Content, _: list[Notice]) -> Content:
+        """Keep (session, line, input), where input may be a pair of input and output.
+
+        An input that holds a command of this kernel is left out: the arrow keys put it into a cell.
+        """
+        kept = []
+        entries = content.get("history")
+        for entry in (entries if isinstance(entries, list) else [])[:_MAX_ITEMS]:
+            if not isinstance(entry, (list, tuple)) or len(entry) != 3:  # noqa: PLR2004 - see above
+                continue
+            session, line, text = entry
+            if isinstance(text, (list, tuple)):
+                source: Any = [_string(part) if part is not None else None for part in text[:2]]
+                proposed = _string(text[0]) if text else ""
+            else:
+                source = proposed = _string(text)
+            if self._holds_command(proposed):
+                continue
+            kept.append([_count(session) or 0, _count(line) or 0, source])
+        return {"status": "ok", "history": kept}
+
     def _inspect(self, content: Content, said: list[Notice]) -> Content:
         return {
             "status": "ok",
@@ -158,45 +238,23 @@ class Replies:
         return content
 
 
-def _complete(content: Content, _: list[Notice]) -> Content:
-    matches = content.get("matches")
-    metadata = content.get("metadata")
-    types = metadata.get("_jupyter_types_experimental") if isinstance(metadata, dict) else None
+def _word_at(code: str, cursor: int, start: int | None, end: int | None) -> tuple[int, int] | None:
+    """Return the range that matches replace, if it lies around the cursor, within its line."""
+    if start is None or end is None or not 0 <= start <= cursor <= len(code) or end < start:
+        return None
+    end = min(end, len(code))
+    replaced = code[start:end]
+    return None if _LINE_BREAK.search(replaced) or len(replaced) > _MAX_WORD_CHARS else (start, end)
+
+
+def _typed(entry: Mapping[str, Any], start: int, end: int) -> Content:
+    """Return what is known of one match: its text, type and signature, in the word's range."""
     kept: Content = {
-        "status": "ok",
-        "matches": [_line(match) for match in _strings(matches)],
-        "cursor_start": _count(content.get("cursor_start")) or 0,
-        "cursor_end": _count(content.get("cursor_end")) or 0,
-        "metadata": {},
+        key: _line(entry[key])
+        for key in ("text", "type", "signature")
+        if isinstance(entry.get(key), str)
     }
-    if isinstance(types, list):
-        kept["metadata"]["_jupyter_types_experimental"] = [
-            {
-                key: _line(value) if isinstance(value, str) else value
-                for key, value in entry.items()
-                if key in {"start", "end", "text", "type", "signature"}
-                and isinstance(value, (str, int))
-            }
-            for entry in types[:_MAX_ITEMS]
-            if isinstance(entry, dict)
-        ]
-    return kept
-
-
-def _history(content: Content, _: list[Notice]) -> Content:
-    """Keep (session, line, input), where input may be a pair of input and output."""
-    kept = []
-    entries = content.get("history")
-    for entry in (entries if isinstance(entries, list) else [])[:_MAX_ITEMS]:
-        if not isinstance(entry, (list, tuple)) or len(entry) != 3:  # noqa: PLR2004 - see above
-            continue
-        session, line, text = entry
-        if isinstance(text, (list, tuple)):
-            source: Any = [_string(part) if part is not None else None for part in text[:2]]
-        else:
-            source = _string(text)
-        kept.append([_count(session) or 0, _count(line) or 0, source])
-    return {"status": "ok", "history": kept}
+    return kept | ({"start": start, "end": end} if "start" in entry else {})
 
 
 def _is_complete(content: Content, _: list[Notice]) -> Content:
