@@ -12,6 +12,8 @@ import json
 import logging
 import math
 from collections import deque
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dynamic_sessions_kernel.errors import (
@@ -26,6 +28,7 @@ from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from .connection_notice import Notice
 from .inside.envelope import EnvelopeError
 from .inside.protocol import WHOLE_CELL
+from .output_lane import OutputLane
 from .pending_requests import Pending
 from .relay_client import RelayClient
 from .responses import TakenOverError
@@ -94,6 +97,7 @@ class BridgeRuntime(Runtime):
         self._opening = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending = Pending()
+        self._outputs = OutputLane()
         self._completing = asyncio.Lock()
         self._restarted: asyncio.Future[None] | None = None
         self._cell: str | None = None
@@ -249,6 +253,7 @@ class BridgeRuntime(Runtime):
         link, self._link = self._link, None
         if link is not None:
             link.close()
+        self._outputs.drop()
         self._pending.fail(InterpreterRestartedError("The kernel was shut down."))
         if delete:
             await delete_in_time(self._session)
@@ -291,13 +296,28 @@ class BridgeRuntime(Runtime):
             _log.warning("a message from the session was dropped: %s", error)
             return None
         if arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
-            self._output(arrival, "iopub")
+            size = sum(map(len, message.body))
+            self._outputs.put(lambda: self._output(arrival, "iopub"), size)
             return None
         if arrival.origin == "stdin":
             if arrival.msg_type == "input_request":
-                self._output(arrival, "stdin")
+                self._outputs.put(lambda: self._output(arrival, "stdin"), 0)
             return None
-        return arrival
+        # What the control channel answers waits for no output.
+        waits = arrival.origin != "control" and self._outputs.follow(
+            partial(self._arrives_later, self._link, arrival)
+        )
+        return None if waits else arrival
+
+    def _arrives_later(self, link: RelayClient | None, arrival: Arrival) -> None:
+        assert self._loop is not None  # noqa: S101 - what arrives was asked for on the loop
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._arrived_of, link, arrival)
+
+    def _arrived_of(self, link: RelayClient | None, arrival: Arrival) -> None:
+        """Take what waited behind outputs, unless its connection has ended meanwhile."""
+        if link is self._link:
+            self.arrived(arrival)
 
     def arrived(self, arrival: Arrival) -> None:
         """Take a reply, the end of a cell, or what the relay says of itself."""
