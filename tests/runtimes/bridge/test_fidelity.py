@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.support.notebook import Notebook
     from tests.support.pool import LocalPool
 
+#: A name whose bytes are no UTF-8, as `os.listdir` returns it.
+ODD = "odd = b'caf\\xe9.txt'.decode('utf8', 'surrogateescape')"
+
 CELLS = {
     "values": "1 + 1",
     "nothing": "x = 5",
@@ -57,6 +60,17 @@ CELLS = {
     "history": "In[1], Out[1], _i1",
     "expressions": "y = 1",
     "debugged": "%debug",
+    "undecodable print": f"{ODD}\nprint('before'); print(odd); print('after')",
+    "undecodable error": "raise ValueError(odd)",
+    "undecodable warning": "import warnings\nwarnings.warn_explicit(odd, UserWarning, 'f.py', 1)",
+    "undecodable result": "from IPython.display import Pretty\nPretty(odd)",
+    "undecodable docstring": "def f(): pass\nf.__doc__ = odd\nf?",
+    "undecodable next input": "get_ipython().set_next_input('a = ' + repr(1) + ' #' + odd)",
+    "undecodable traceback": "open(odd)",
+    "undecodable metadata": "display('x', metadata={'name': odd})",
+    "numbers that JSON lacks": "display({'application/json': [float('nan'), float('inf')],"
+    " 'text/plain': 'x'}, raw=True)",
+    "huge numbers": "import sys; sys.set_int_max_str_digits(0)\nprint(len(str(10 ** 5000)))",
 }
 
 
@@ -115,6 +129,7 @@ def joined(messages: list[dict[str, Any]]) -> list[Any]:
 ASKING = {
     "name = input('Who? ')\nprint(name)": ["Ada"],
     "import getpass\ngetpass.getpass('Key: ')": ["hidden"],
+    f"{ODD}\ninput(odd)": ["Ada"],
     "1 / 0": [],
     "%debug": ["p 6 * 7", "q"],
 }
@@ -155,10 +170,14 @@ def test_a_cell_that_asks_gives_the_same_messages(ours, stock, code):
         ("is_complete", ("x = 1",)),
         ("is_complete", ("import = 1",)),
         ("comm_info", ()),
+        ("complete", ("by_odd_name['caf", 16)),
+        ("inspect", ("documented", 3)),
     ],
 )
 def test_a_question_gets_the_same_answer(ours, stock, name, arguments):
-    ours.run("1")
+    for notebook in (ours, stock):
+        notebook.run(f"{ODD}\nby_odd_name = {{odd: 1}}\ndef documented(): pass")
+        notebook.run("documented.__doc__ = odd")
     answers = [settled(notebook, name, *arguments) for notebook in (ours, stock)]
     for answer in answers:
         # Signatures are there or not, as jedi's time allows.

@@ -21,7 +21,7 @@ class Notice:
 
     Args:
         emit: takes the display.
-        cell: tells the identity of the request whose cell shows it.
+        cell: returns the identity of the request whose cell shows it.
     """
 
     def __init__(self, emit: Emit, cell: Callable[[], str | None]) -> None:
@@ -50,6 +50,11 @@ class Notice:
         """Say that an output was too large to bring."""
         amount = f" of {size >> 20} MB" if isinstance(size, int) else ""
         text = f"An output{amount} was dropped: one message may have 256 MB.\n"
+        self._emit(Message("stream", {"name": "stderr", "text": text}, cell))
+
+    def unreadable(self, cell: str | None, reason: str) -> None:
+        """Say that a message of the session could not be read."""
+        text = f"An output or a reply was dropped: {reason}.\n"
         self._emit(Message("stream", {"name": "stderr", "text": text}, cell))
 
     def _display(self, msg_type: str, cell: str, display_id: str, text: str) -> None:

@@ -33,7 +33,16 @@ from .pending_requests import Pending
 from .relay_client import RelayClient
 from .responses import TakenOverError
 from .times import BridgeTimes
-from .validation import OUTPUT_TYPES, REQUEST_TYPES, TOLD_TYPES, Arrival, death, read_message
+from .validation import (
+    OUTPUT_TYPES,
+    REQUEST_TYPES,
+    TOLD_TYPES,
+    Arrival,
+    UnreadableError,
+    death,
+    read_message,
+    replacement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -291,9 +300,14 @@ class BridgeRuntime(Runtime):
     def read(self, message: Received) -> Arrival | None:
         """Send on an output of the session; return any other message, for the event loop."""
         try:
-            arrival = read_message(message)
+            arrival: Arrival | None = read_message(message)
+        except UnreadableError as error:
+            self._notice.unreadable(error.parent, error.reason)
+            arrival = replacement(error)
         except EnvelopeError as error:
             _log.warning("a message from the session was dropped: %s", error)
+            return None
+        if arrival is None:
             return None
         if arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
             size = sum(map(len, message.body))

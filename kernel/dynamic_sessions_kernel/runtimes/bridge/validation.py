@@ -78,11 +78,28 @@ class Arrival:
     buffers: list[bytes]
 
 
+class UnreadableError(EnvelopeError):
+    """A message whose names are sound, and whose metadata or content cannot be read.
+
+    Attributes:
+        origin, msg_type, parent: as of an `Arrival`.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, origin: str, msg_type: str, parent: str | None, reason: str) -> None:
+        super().__init__(reason)
+        self.origin = origin
+        self.msg_type = msg_type
+        self.parent = parent
+        self.reason = reason
+
+
 def read_message(message: Received) -> Arrival:
     """Check the form of a message.
 
     Raises:
         EnvelopeError: it has none that the relay would give it.
+        UnreadableError: only what it is can be read, but not what it says.
     """
     head = load_object(message.head, depth=4)
     names = [head.get(name) for name in ("from", "type", "parent")]
@@ -91,19 +108,30 @@ def read_message(message: Received) -> Arrival:
     origin, msg_type, parent = names
     if origin not in _ORIGINS or len(message.body) < 2:  # noqa: PLR2004 - metadata and content
         raise EnvelopeError("a message from nowhere")
+    origin, msg_type, cause = str(origin), str(msg_type), str(parent) or None
     metadata, content, *buffers = message.body
-    return Arrival(
-        str(origin),
-        str(msg_type),
-        str(parent) or None,
-        load_object(metadata),
-        load_object(content),
-        buffers,
-    )
+    try:
+        loaded = load_object(metadata), load_object(content)
+    except EnvelopeError as error:
+        raise UnreadableError(origin, msg_type, cause, str(error)) from None
+    return Arrival(origin, msg_type, cause, *loaded, buffers)
+
+
+def replacement(error: UnreadableError) -> Arrival | None:
+    """Return what is taken in place of a message that somebody waits for; else None."""
+    if error.origin == "stdin" and error.msg_type == "input_request":
+        content: dict[str, Any] = {"prompt": "", "password": False}
+    elif error.origin in {"shell", "control"}:
+        evalue = f"The session's reply could not be read: {error.reason}."
+        content = {"status": "error", "ename": "UnreadableReply", "evalue": evalue}
+        content["traceback"] = []
+    else:
+        return None
+    return Arrival(error.origin, error.msg_type, error.parent, {}, content, [])
 
 
 def death(content: dict[str, Any]) -> DynamicSessionsError:
-    """Say why the ipykernel ended, from what the relay tells of it."""
+    """Return why the ipykernel ended, from what the relay knows of it."""
     status, errors = content.get("status"), str(content.get("errors", "")).strip()
     if content.get("started") is False:
         reason = errors.rpartition("\n")[2][:300] or f"it ended with {status!r}"

@@ -118,15 +118,20 @@ def load_object(data: bytes, *, depth: int = 100) -> dict[str, Any]:
     """Read a JSON object from a peer that may lie.
 
     Args:
-        data: UTF-8; `NaN` and the infinities, which JSON does not know, become null.
+        data: UTF-8. An ipykernel also sends bytes that are none, such as those of an odd file
+            name: they become U+FFFD, as Jupyter's clients read them. `NaN` and the infinities,
+            which JSON does not know, and numbers of more digits than Python converts become null.
         depth: how deep it may nest.
 
     Raises:
-        EnvelopeError: not JSON, not an object, nested deeper, or text that is not Unicode.
+        EnvelopeError: not JSON, not an object, or nested deeper.
     """
+    text = data.decode("utf-8", "replace")
     try:
-        value: Any = json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
+        value = _loads(text)
+    except RecursionError:
+        raise EnvelopeError("content nested too deep") from None
+    except ValueError:
         raise EnvelopeError("content that is not JSON") from None
     if not isinstance(value, dict):
         raise EnvelopeError("content that is not a JSON object")
@@ -135,6 +140,26 @@ def load_object(data: bytes, *, depth: int = 100) -> dict[str, Any]:
     if b"\\u" in data:
         return dict(_without_surrogates(value))
     return value
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_null)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a number of too many digits
+        return json.loads(text, parse_constant=_null, parse_int=_number)
+
+
+def _null(_: str) -> None:
+    return None
+
+
+def _number(digits: str) -> int | None:
+    try:
+        return int(digits)
+    except ValueError:
+        return None
 
 
 def _check_depth(value: Any, depth: int) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 from .protocol import WHOLE_CELL
@@ -69,6 +70,10 @@ def _application() -> Any:
             if status != "busy":
                 super()._publish_status(status, *arguments, **options)
 
+        def do_complete(self, code: str, cursor_pos: int) -> Any:
+            _keep_jedi_from_the_process()
+            return super().do_complete(code, cursor_pos)
+
     class App(application):  # type: ignore[misc]  # as above
         kernel_class = Kernel
 
@@ -86,6 +91,40 @@ def _application() -> Any:
     # Both names are told to the person, by `get_ipython().kernel` for one, and by `--help`.
     Kernel.__name__, App.__name__ = kernel.__name__, application.__name__
     return App
+
+
+class _OnMainThread:
+    """A module some of whose functions do nothing on other threads."""
+
+    def __init__(self, module: Any, *names: str) -> None:
+        self._module = module
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        beside = threading.current_thread() is not threading.main_thread()
+        return (lambda *_: None) if name in self._names and beside else getattr(self._module, name)
+
+
+def _keep_jedi_from_the_process() -> None:
+    """Keep a completion beside a cell from changing what the cell's process has set.
+
+    jedi sets the recursion limit and restores the one before, and parso turns garbage collection
+    off and on: what the cell sets meanwhile would be undone.
+    """
+    limit = sys.getrecursionlimit()
+    try:
+        helpers, cache = import_module("jedi.api.helpers"), import_module("parso.cache")
+    except ImportError:
+        return
+    if sys.getrecursionlimit() != limit:
+        sys.setrecursionlimit(limit)  # older ones set it once, as they are imported
+    for module, name, functions in (
+        (helpers, "sys", ("setrecursionlimit",)),
+        (cache, "gc", ("disable", "enable")),
+    ):
+        used = getattr(module, name, None)
+        if used is not None and not isinstance(used, _OnMainThread):
+            setattr(module, name, _OnMainThread(used, *functions))
 
 
 def _store_whole_cells(kernel: Any) -> None:

@@ -19,11 +19,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import zmq
+
+from .envelope import EnvelopeError, load_object
 
 #: Starts `kernel_main`, and leaves neither its modules nor its folder where the person's code would
 #: find them; the first item of `sys.argv` is what a stock ipykernel has there.
@@ -44,11 +47,32 @@ main()
 _DELIMITER = b"<IDS|MSG>"
 _CHANNELS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4}
 _PROBE = "dynamic-sessions-probe-"
-_WARM_UP = _PROBE + "warm"
 _PROBE_AGAIN_SECONDS = 0.1
 _START_SECONDS = 180.0
 _ALIVE_CHECK_SECONDS, _READY_CHECK_SECONDS = 0.25, 0.02
 _ERRORS_SHOWN_BYTES = 2000
+
+
+@dataclass(frozen=True)
+class KernelMessage:
+    """A message of the ipykernel's.
+
+    Attributes:
+        msg_type: its type.
+        parent: the identity of the request that caused it; empty where none did.
+        body: metadata and content as JSON, not looked at yet, and the buffers.
+    """
+
+    msg_type: str
+    parent: str
+    body: list[bytes]
+
+    def content(self) -> dict[str, Any]:
+        """Return its content; empty where that cannot be read."""
+        try:
+            return load_object(self.body[1])
+        except EnvelopeError:
+            return {}
 
 
 class KernelProcess:
@@ -64,8 +88,6 @@ class KernelProcess:
         self.life = life
         self.ready = False
         self.paused = False
-        self._warmed = False
-        self._warming = False
         self._key = secrets.token_hex(16)
         # An ipykernel whose relay was killed removes its sockets only as it notices that.
         self._base = str(Path(folder, f"k{life}-{secrets.token_hex(2)}"))
@@ -148,27 +170,24 @@ class KernelProcess:
             digest.update(part)
         signature = digest.hexdigest().encode()
         message = [_DELIMITER, signature, *signed, *body[2:]]
-        if self._warming and msg_type == "complete_request":
-            channel = "control"
         if self.ready:
             self.sockets[channel].send_multipart(message)
         else:
             self._held.append((channel, message))
 
-    def receive(self, channel: str) -> tuple[dict[str, Any], str, list[bytes]] | None:
-        """Take a waiting message: its header, its parent's id, and metadata, content, buffers."""
-        try:
-            frames = self.sockets[channel].recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
-        at = frames.index(_DELIMITER) + 2
-        header, parent = json.loads(frames[at]), json.loads(frames[at + 1])
-        if not self.ready and channel == "iopub":
-            self._become_ready()
-        identity = parent.get("msg_id", "")
-        if identity == _WARM_UP and channel == "control":
-            self._warming = False
-        return header, identity, frames[at + 2 :]
+    def receive(self, channel: str) -> KernelMessage | None:
+        """Take the next waiting message; None where none waits."""
+        while True:
+            try:
+                frames = self.sockets[channel].recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return None
+            message = _read(frames)
+            if message is None:
+                continue  # the person's code can send anything on these sockets
+            if not self.ready and channel == "iopub":
+                self._become_ready()
+            return message
 
     @property
     def patience(self) -> float:
@@ -192,17 +211,6 @@ class KernelProcess:
         for channel, message in self._held:
             self.sockets[channel].send_multipart(message)
         self._held.clear()
-
-    def warm_up(self) -> None:
-        """Have completion load what it needs, which takes it seconds while a cell runs.
-
-        Beside the cells, so that the next one does not wait for it; completions follow it on its
-        channel, since jedi is not made for two at once.
-        """
-        if not self._warmed:
-            content = json.dumps({"code": "imp", "cursor_pos": 3}).encode()
-            self.send("control", "complete_request", _WARM_UP, [b"{}", content])
-            self._warmed = self._warming = True
 
     @staticmethod
     def is_probe(parent: str) -> bool:
@@ -254,6 +262,19 @@ class KernelProcess:
         self._context.destroy(linger=0)
         for suffix in (".json", ".err", *(f"-{n}" for n in range(1, 6))):
             Path(self._base + suffix).unlink(missing_ok=True)
+
+
+def _read(frames: list[bytes]) -> KernelMessage | None:
+    """Read the names of a message; None where it has none."""
+    try:
+        at = frames.index(_DELIMITER) + 2
+        header, parent = load_object(frames[at]), load_object(frames[at + 1])
+    except (ValueError, IndexError):  # EnvelopeError is a ValueError
+        return None
+    msg_type, identity, body = header.get("msg_type"), parent.get("msg_id", ""), frames[at + 2 :]
+    if not isinstance(msg_type, str) or not isinstance(identity, str) or len(body) < 2:  # noqa: PLR2004 - metadata and content
+        return None
+    return KernelMessage(msg_type, identity, body)
 
 
 def _oom_kills() -> int:

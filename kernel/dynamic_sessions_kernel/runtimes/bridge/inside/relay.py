@@ -20,7 +20,7 @@ from typing import Any
 import zmq
 
 from .envelope import EnvelopeError, load_object, seal, unseal
-from .kernel_process import KernelProcess
+from .kernel_process import KernelMessage, KernelProcess
 from .protocol import SIZE_BYTES, SOCKET
 from .stream import Incoming, Outgoing, frame
 
@@ -275,27 +275,26 @@ class Relay:
             message = interpreter.receive(channel)
             if message is None:
                 break
-            self._forward(channel, *message)
+            self._forward(channel, message)
 
     def _bury(self, interpreter: KernelProcess, death: dict[str, Any]) -> None:
         for channel in interpreter.sockets:
             while (message := interpreter.receive(channel)) is not None:
-                self._forward(channel, *message)
+                self._forward(channel, message)
         self._stop_interpreter()
         self._tell("died", {"life": self._life, **death})
 
-    def _forward(
-        self, channel: str, header: dict[str, Any], parent: str, body: list[bytes]
-    ) -> None:
-        msg_type = header["msg_type"]
+    def _forward(self, channel: str, message: KernelMessage) -> None:
+        msg_type, parent = message.msg_type, message.parent
         if KernelProcess.is_probe(parent):
             return
         if msg_type == "execute_reply":
-            self._count = json.loads(body[1]).get("execution_count", self._count - 1) + 1
-        if msg_type in _SILENT_TYPES and not self._ends_execution(msg_type, parent, body):
+            count = message.content().get("execution_count")
+            if isinstance(count, int) and not isinstance(count, bool):
+                self._count = count + 1
+        if msg_type in _SILENT_TYPES and not self._ends_execution(message):
             return
-        head = {"from": channel, "type": msg_type, "parent": parent}
-        self._write(head, body)
+        self._write({"from": channel, "type": msg_type, "parent": parent}, message.body)
         if channel == "iopub" and msg_type != "status":
             self._hasten(_LINGER_SECONDS)
         elif msg_type in {"execute_reply", "status"}:
@@ -303,20 +302,20 @@ class Relay:
         else:
             self._hasten(0.0)
 
-    def _ends_execution(self, msg_type: str, parent: str, body: list[bytes]) -> bool:
-        if msg_type != "status" or parent not in self._executing:
+    def _ends_execution(self, message: KernelMessage) -> bool:
+        if message.msg_type != "status" or message.parent not in self._executing:
             return False
-        return bool(json.loads(body[1]).get("execution_state") == "idle")
+        return bool(message.content().get("execution_state") == "idle")
 
     def _completed(self, msg_type: str, parent: str) -> None:
-        seen = self._executing.setdefault(parent, set())
+        seen = self._executing.get(parent)
+        if seen is None:
+            return  # the person's code sent it by itself
         seen.add(msg_type)
         if len(seen) == 2:  # noqa: PLR2004 - the reply and the idle status, which may change places
             del self._executing[parent]
             self._ended_at = self._up.end
             self._hasten(0.0)
-            if self._interpreter is not None:
-                self._interpreter.warm_up()
         else:
             self._hasten(_REPLY_LINGER_SECONDS)
 
