@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from dynamic_sessions_kernel.errors import LocalPoolError
-from dynamic_sessions_kernel.localpool.sandbox.choose import choose, layout
+from dynamic_sessions_kernel.localpool.sandbox import choose, layout
 from dynamic_sessions_kernel.localpool.sessions.interpreter import Interpreter
 
 KINDS = ["bwrap", "util-linux"]

@@ -23,6 +23,7 @@ from dynamic_sessions_kernel.errors import LocalPoolError
 
 from .faults import FaultRates
 from .pool import LocalPool, PoolOptions
+from .sandbox.choose import CHOICES
 
 _Number = TypeVar("_Number", int, float)
 
@@ -42,7 +43,7 @@ def parse_options(arguments: list[str]) -> PoolOptions:
     add("--max-sessions", type=_count, default=default.most, help="default: %(default)s")
     add("--cooldown", type=_seconds, default=default.cooldown, metavar="S",
         help="seconds without a call after which a session ends; default: %(default)s")  # fmt: skip
-    add("--sandbox", default=default.sandbox, choices=("auto", "bwrap", "util-linux", "none"))
+    add("--sandbox", default=default.sandbox, choices=CHOICES)
     add("--time-limit", type=_seconds, default=default.time_limit, metavar="S",
         help="seconds that an execution may take; default: %(default)s")  # fmt: skip
     add("--lose-tail", type=_probability, default=0, metavar="P",

@@ -35,7 +35,7 @@ class PoolOptions:
         port: on loopback; 0 for any that is free.
         most: how many sessions it holds at once.
         cooldown: seconds without a call after which a session ends (the service: 300 to 3600).
-        sandbox: `auto`, `bwrap`, `util-linux` or `none`.
+        sandbox: one of `sandbox.choose.CHOICES`.
         time_limit: seconds that no execution may pass (the service: 220).
         faults: what goes wrong.
         token: that callers must show.

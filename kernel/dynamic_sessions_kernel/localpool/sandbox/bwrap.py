@@ -13,28 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def command(place: layout.Place, inner: list[str]) -> list[str]:
-    """Give the command line that runs `inner` as process number 1 of a sandbox.
+class Bwrap:
+    """Keeps sessions apart by bubblewrap; a `Backend`."""
 
-    Args:
-        place: where the session lies on the host.
-        inner: a command whose paths are those inside.
+    name = "bwrap"
 
-    Raises:
-        FileNotFoundError: bubblewrap is not installed.
-    """
-    program = shutil.which("bwrap")
-    if program is None:
-        raise FileNotFoundError(errno.ENOENT, "not installed", "bwrap")
-    return [
-        *(program, "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
-        *("--uid", str(layout.USER_ID), "--gid", str(layout.USER_ID)),
-        *("--hostname", layout.HOST_NAME),
-        *("--new-session", "--die-with-parent", "--as-pid-1"),
-        *(word for mount in layout.mounts(place) for word in _words(mount)),
-        *("--remount-ro", "/", "--chdir", layout.HOME, "--"),
-        *inner,
-    ]
+    def command(self, place: layout.Place, inner: list[str]) -> list[str]:
+        """Return the command line that runs `inner` as process number 1 of a sandbox.
+
+        Args:
+            place: where the session lies on the host.
+            inner: a command whose paths are those inside.
+
+        Raises:
+            FileNotFoundError: bubblewrap is not installed.
+        """
+        program = shutil.which("bwrap")
+        if program is None:
+            raise FileNotFoundError(errno.ENOENT, "not installed", "bwrap")
+        return [
+            *(program, "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
+            *("--uid", str(layout.USER_ID), "--gid", str(layout.USER_ID)),
+            *("--hostname", layout.HOST_NAME),
+            *("--new-session", "--die-with-parent", "--as-pid-1"),
+            *(word for mount in layout.mounts(place) for word in _words(mount)),
+            *("--remount-ro", "/", "--chdir", layout.HOME, "--"),
+            *inner,
+        ]
 
 
 def _words(mount: layout.Mount) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What keeps a session apart from the machine, and the choice among what works here.
+"""What keeps a session apart from the machine: the kinds there are, and which works here.
 
 A program being installed says little: machines differ in what they let an ordinary user do. So
 each kind is tried for real, with the table that sessions get, before it is chosen.
@@ -14,37 +14,64 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Protocol
 
 from dynamic_sessions_kernel.errors import LocalPoolError
 
-from . import bwrap, layout, utillinux
+from . import layout
+from .bwrap import Bwrap
+from .utillinux import UtilLinux
 
-Name = Literal["bwrap", "util-linux", "none"]
-
-_COMMANDS = {"bwrap": bwrap.command, "util-linux": utillinux.command}
-# Seconds; a trial takes a tenth of one.
-_TRIAL_LIMIT = 20
+# A trial takes a tenth of a second.
+_TRIAL_SECONDS = 20
 # Without packages a session could not start its interpreter, however well it is kept.
 _TRIAL = "import importlib.util, os; os._exit(importlib.util.find_spec('ipykernel') is None)"
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """A kind of sandbox that works on this machine.
+class Backend(Protocol):
+    """A kind of sandbox. A new one is a class like `Bwrap`, and an entry in `BACKENDS`.
 
     Attributes:
-        name: `bwrap` or `util-linux`; `none` means that sessions see the machine as the pool does.
-        reason: for `none`, why nothing better was chosen; empty when it was asked for.
+        name: the word that chooses it.
     """
 
-    name: Name
+    name: str
+
+    def command(self, place: layout.Place, inner: list[str]) -> list[str]:
+        """Return the command line that runs `inner` as process number 1 of a sandbox.
+
+        Raises:
+            FileNotFoundError: a program that it needs is missing; `filename` names it.
+        """
+
+
+#: Every kind there is, best first.
+BACKENDS: tuple[Backend, ...] = (Bwrap(), UtilLinux())
+#: What a person can ask for.
+CHOICES = ("auto", *(backend.name for backend in BACKENDS), "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What keeps sessions apart on this machine.
+
+    Attributes:
+        backend: the kind that works; None where sessions see the machine as the pool does.
+        reason: for none, why nothing better was chosen; empty when it was asked for.
+    """
+
+    backend: Backend | None
     reason: str = field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        """The backend's name, or `none`."""
+        return "none" if self.backend is None else self.backend.name
 
     @property
     def confines(self) -> bool:
         """Whether sessions are kept apart from the machine at all."""
-        return self.name != "none"
+        return self.backend is not None
 
     def place(self, folder: Path) -> layout.Place:
         """Make what a session in `folder` needs on the host.
@@ -63,21 +90,21 @@ class Sandbox:
         return place
 
     def command(self, place: layout.Place) -> list[str]:
-        """Give the command line that starts a session's init."""
-        if self.confines:
-            return _COMMANDS[self.name](place, layout.first_command())
+        """Return the command line that starts a session's init."""
+        if self.backend is not None:
+            return self.backend.command(place, layout.first_command())
         return layout.first_command_outside(place)
 
     def environment(self, place: layout.Place) -> dict[str, str]:
-        """Give the whole environment of a session."""
+        """Return the whole environment of a session."""
         return layout.variables() if self.confines else layout.variables(str(place.home))
 
     def start_folder(self, place: layout.Place) -> Path:
-        """Give the host's folder in which the command starts; a sandbox then goes to its home."""
+        """Return the host's folder in which the command starts; a sandbox then goes to its home."""
         return Path("/") if self.confines else place.data
 
     def socket_prefix(self, place: layout.Place, boot: int) -> str:
-        """Give the path, as the session sees it, with which its interpreter's sockets begin."""
+        """Return the path, as the session sees it, with which its interpreter's sockets begin."""
         return layout.socket_prefix(boot) if self.confines else str(place.sockets / str(boot))
 
 
@@ -95,33 +122,35 @@ def choose(wanted: str = "auto") -> Sandbox:
             "The embedded pool runs on Linux only; nothing was started. Set the endpoint of an "
             "Azure pool (AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT)."
         )
+    if wanted not in CHOICES:
+        raise LocalPoolError(
+            f"There is no sandbox named {wanted!r}; choose one of {', '.join(CHOICES)}."
+        )
     if wanted == "none":
-        return Sandbox("none")
+        return Sandbox(None)
     failures = {}
-    for name in [wanted] if wanted != "auto" else list(_COMMANDS):
-        if name not in _COMMANDS:
-            kinds = ", ".join(("auto", *get_args(Name)))
-            raise LocalPoolError(f"There is no sandbox named {wanted!r}; choose one of {kinds}.")
-        failure = _try(name)
-        if not failure:
-            return Sandbox("bwrap" if name == "bwrap" else "util-linux")
-        failures[name] = failure
+    for backend in BACKENDS:
+        if wanted in {"auto", backend.name}:
+            failure = _try(backend)
+            if not failure:
+                return Sandbox(backend)
+            failures[backend.name] = failure
     reason = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
     if wanted == "auto":
-        return Sandbox("none", reason)
+        return Sandbox(None, reason)
     raise LocalPoolError(
         f"The sandbox {wanted} does not work on this machine ({reason}). Install it, or allow "
         "unprivileged user namespaces, or choose another with --sandbox."
     )
 
 
-def _try(name: str) -> str:
-    """Why sandbox `name` does not work here; empty if it does."""
+def _try(backend: Backend) -> str:
+    """Return why a backend does not work here; empty if it does."""
     with tempfile.TemporaryDirectory(prefix="dsk-", dir="/tmp") as folder:
-        place = Sandbox("bwrap").place(Path(folder))
+        place = Sandbox(backend).place(Path(folder))
         python = layout.first_command()[0]
         try:
-            command = _COMMANDS[name](place, [python, "-c", _TRIAL])
+            command = backend.command(place, [python, "-c", _TRIAL])
             trial = subprocess.run(
                 command,
                 env=layout.variables(),
@@ -130,14 +159,14 @@ def _try(name: str) -> str:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=_TRIAL_LIMIT,
+                timeout=_TRIAL_SECONDS,
                 check=False,
                 start_new_session=True,
             )
         except FileNotFoundError as error:
             return f"{error.filename} is not installed"
         except subprocess.TimeoutExpired:
-            return f"its trial did not end within {_TRIAL_LIMIT} s"
+            return f"its trial did not end within {_TRIAL_SECONDS} s"
         except OSError as error:
             return str(error)
     if trial.returncode == 0:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-#: The service's user (`service.md`, fact A), and the number that it has on Ubuntu.
+#: The service's user (docs/service.md, "Running code"), and the number that it has on Ubuntu.
 USER, USER_ID = "ubuntu", 1000
 HOME = f"/home/{USER}"
 DATA = "/mnt/data"

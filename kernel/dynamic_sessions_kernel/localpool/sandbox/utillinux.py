@@ -24,25 +24,37 @@ _TOOLS = ("setpriv", "unshare", "sh", "mount", "umount", "pivot_root")
 _NAMESPACES = ("--user", "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup")
 
 
-def command(place: layout.Place, inner: list[str]) -> list[str]:
-    """Give the command line that runs `inner` as process number 1 of a sandbox.
+class UtilLinux:
+    """Keeps sessions apart by namespaces of util-linux; a `Backend`."""
 
-    Args:
-        place: where the session lies on the host.
-        inner: a command whose paths are those inside.
+    name = "util-linux"
 
-    Raises:
-        FileNotFoundError: a tool of util-linux is missing; `filename` names it.
-    """
-    tools = {tool: shutil.which(tool, path=_SYSTEM_PROGRAMS) or "" for tool in _TOOLS}
-    for tool, path in tools.items():
-        if not path:
-            raise FileNotFoundError(errno.ENOENT, "not installed", tool)
-    return [
-        *(tools["setpriv"], "--pdeathsig", "KILL", "--"),
-        *(tools["unshare"], *_NAMESPACES, "--map-root-user", "--fork", "--kill-child=KILL", "--"),
-        *(tools["sh"], "-euc", "\n".join(_script(place, inner)), "sh"),
-    ]
+    def command(self, place: layout.Place, inner: list[str]) -> list[str]:
+        """Return the command line that runs `inner` as process number 1 of a sandbox.
+
+        Args:
+            place: where the session lies on the host.
+            inner: a command whose paths are those inside.
+
+        Raises:
+            FileNotFoundError: a tool of util-linux is missing; `filename` names it.
+        """
+        tools = {tool: shutil.which(tool, path=_SYSTEM_PROGRAMS) or "" for tool in _TOOLS}
+        for tool, path in tools.items():
+            if not path:
+                raise FileNotFoundError(errno.ENOENT, "not installed", tool)
+        return [
+            *(tools["setpriv"], "--pdeathsig", "KILL", "--"),
+            *(
+                tools["unshare"],
+                *_NAMESPACES,
+                "--map-root-user",
+                "--fork",
+                "--kill-child=KILL",
+                "--",
+            ),
+            *(tools["sh"], "-euc", "\n".join(_script(place, inner)), "sh"),
+        ]
 
 
 def _script(place: layout.Place, inner: list[str]) -> Iterator[str]:

@@ -2,6 +2,15 @@
 
 The sandbox's init does what must be done within; this end decides. An interpreter that dies or
 will not stop is replaced, and the session, with its files and its other processes, lives on.
+
+    state     what happens                                            next state
+    STARTING  the interpreter answers                                 READY
+    STARTING  it does not, or ends                                    GONE
+    READY     it ends, does not stop after a time limit, `restart`    GIVEN_UP
+    GIVEN_UP  somebody needs it: the old one is stopped               STARTING
+    any       the sandbox ends, `close`                               GONE
+
+Everything happens on the event loop that made it.
 """
 
 from __future__ import annotations
@@ -10,6 +19,7 @@ import asyncio
 import json
 import secrets
 import socket
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.errors import LocalPoolError
@@ -27,13 +37,41 @@ if TYPE_CHECKING:
 
 __all__ = ["Interpreter", "Outcome"]
 
-# Seconds. Ready in 0.6 s here; a machine under load takes its time.
-_START_LIMIT = 60.0
-_STOP_LIMIT = 10.0
+# An interpreter is ready in 0.6 s; a machine under load takes its time.
+_START_LIMIT_SECONDS = 60.0
+_STOP_LIMIT_SECONDS = 10.0
 # How long an interrupted cell may take to stop before its interpreter is replaced.
-_GRACE = 2.0
-# How long a question may go unheard because the subscription came after its answer.
-_HEARING = 1.0
+_GRACE_SECONDS = 2.0
+# Send the probe again after this long: its reply may predate our subscription.
+_PROBE_SECONDS = 1.0
+
+
+class State(Enum):
+    """See the table above."""
+
+    STARTING = "starting"
+    READY = "ready"
+    GIVEN_UP = "given up"
+    GONE = "gone"
+
+
+class _Boot:
+    """One start of an interpreter: what its init and its channels have reported.
+
+    Attributes:
+        number: counts the starts of a session.
+        listening: set once its sockets are there.
+        answered: set once it has published anything.
+        exited: set once its process has ended.
+        words: what it wrote before that.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.listening = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.exited = asyncio.Event()
+        self.words = ""
 
 
 class _Run:
@@ -53,21 +91,16 @@ class _Run:
 
 
 class Interpreter:
-    """One IPython kernel in one sandbox. Made by `start`; used on the event loop that made it."""
+    """One IPython kernel in one sandbox. Made by `start`."""
 
     def __init__(self, sandbox: Sandbox, place: Place) -> None:
         self._sandbox = sandbox
         self._place = place
         self._process: asyncio.subprocess.Process | None = None
         self._control: asyncio.StreamWriter | None = None
+        self._state = State.STARTING
         self._gone = asyncio.Event()
-        self._boot = 0
-        # The interpreter that ought to live; 0 while it is to be replaced.
-        self._wanted = 0
-        self._ready = asyncio.Event()
-        self._exited = asyncio.Event()
-        self._heard = asyncio.Event()
-        self._words = ""
+        self._boot = _Boot(0)
         self._channels: Channels | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._run: _Run | None = None
@@ -82,7 +115,7 @@ class Interpreter:
 
         Args:
             folder: the session's own folder on the host; `folder/data` is `/mnt/data` inside.
-            sandbox: what `choose` gave.
+            sandbox: what `choose` returned.
 
         Raises:
             LocalPoolError: it does not start; no process is left of the attempt.
@@ -104,7 +137,7 @@ class Interpreter:
     @property
     def alive(self) -> bool:
         """Whether the session lives; its interpreter may be starting anew meanwhile."""
-        return not self._gone.is_set()
+        return self._state is not State.GONE
 
     async def execute(self, code: str, *, time_limit: float) -> Outcome:
         """Run code and wait for its end; a second call waits for the first.
@@ -133,8 +166,8 @@ class Interpreter:
 
     async def interrupt(self) -> None:
         """Interrupt what runs; an idle interpreter does not mind."""
-        # One that is just starting would end of it.
-        if self._wanted:
+        # SIGINT would end an interpreter that is still starting.
+        if self._state is State.READY:
             self._order("interrupt")
 
     async def restart(self) -> None:
@@ -161,7 +194,7 @@ class Interpreter:
         in_time = await _within(run.over.wait(), time_limit)
         if not in_time:
             await self.interrupt()
-            if not await _within(run.over.wait(), _GRACE):
+            if not await _within(run.over.wait(), _GRACE_SECONDS):
                 self._replace_soon()
         messages = run.kept.in_order()
         if not in_time:
@@ -176,23 +209,32 @@ class Interpreter:
         self._spawn(self._available())
 
     def _give_up(self) -> None:
-        self._wanted = 0
+        if self._state is State.READY:
+            self._state = State.GIVEN_UP
+        self._fail_run()
+
+    def _end(self) -> None:
+        self._state = State.GONE
+        self._gone.set()
+        self._fail_run()
+
+    def _fail_run(self) -> None:
         if self._run is not None:
             self._run.died = True
             self._run.note()
 
     async def _available(self) -> Channels | None:
-        """Give the way to a living interpreter, a new one where need be; None if there is none."""
+        """Return the channels of a living interpreter, started anew where need be; None if gone."""
         async with self._changing:
-            if self.alive and not self._wanted:
+            if self._state is State.GIVEN_UP:
                 try:
                     await self._stop()
                     await self._begin()
                 except LocalPoolError:
                     # A session without an interpreter serves nobody; the pool sees it gone.
                     self._hang_up()
-                    await _within(self._gone.wait(), _STOP_LIMIT)
-                    self._gone.set()
+                    await _within(self._gone.wait(), _STOP_LIMIT_SECONDS)
+                    self._end()
             return self._channels if self.alive else None
 
     async def _enter(self) -> None:
@@ -227,45 +269,43 @@ class Interpreter:
         """Take the init's events until it is gone."""
         try:
             async for line in init:
-                event = json.loads(line)
-                if event["boot"] != self._boot:
+                event, boot = json.loads(line), self._boot
+                if event["boot"] != boot.number:
                     continue
                 if event["event"] == "ready":
-                    self._ready.set()
-                else:
-                    self._words = event["words"]
-                    self._exited.set()
-                    if self._wanted:
-                        self._replace_soon()
+                    boot.listening.set()
+                    continue
+                boot.words = event["words"]
+                boot.exited.set()
+                if self._state is State.READY:
+                    self._replace_soon()
         except OSError:
             pass  # the socket was reset: gone as well
         finally:
-            self._gone.set()
-            self._give_up()
+            self._end()
 
     async def _begin(self) -> None:
         """Start an interpreter and see that it answers."""
-        self._boot += 1
-        self._words = ""
-        for event in (self._ready, self._exited, self._heard):
-            event.clear()
+        if self._state is State.GIVEN_UP:
+            self._state = State.STARTING
+        boot = self._boot = _Boot(self._boot.number + 1)
         key = secrets.token_hex(32)
-        prefix = self._sandbox.socket_prefix(self._place, self._boot)
+        prefix = self._sandbox.socket_prefix(self._place, boot.number)
         self._order("start", prefix=prefix, key=key)
-        if not await self._first(self._ready, _START_LIMIT):
+        if not await self._first(boot.listening, _START_LIMIT_SECONDS):
             await self._say_why()
-        channels = self._channels = Channels(self._place.sockets, self._boot, key)
+        channels = self._channels = Channels(self._place.sockets, boot.number, key)
         self._listeners = [
             asyncio.create_task(self._listen_to_replies(channels)),
             asyncio.create_task(self._listen_to_messages(channels)),
         ]
-        for _ in range(int(_START_LIMIT / _HEARING)):
+        for _ in range(int(_START_LIMIT_SECONDS / _PROBE_SECONDS)):
             channels.send("kernel_info_request", {})
-            heard = await self._first(self._heard, _HEARING)
-            if self._exited.is_set() or self._gone.is_set():
+            answered = await self._first(boot.answered, _PROBE_SECONDS)
+            if boot.exited.is_set() or not self.alive:
                 break
-            if heard:
-                self._wanted = self._boot
+            if answered:
+                self._state = State.READY
                 return
         await self._say_why()
 
@@ -273,7 +313,7 @@ class Interpreter:
         """End the interpreter, and with it what it was reached by."""
         self._order("stop")
         await self._let_go()
-        if not await self._first(self._exited, _STOP_LIMIT):
+        if not await self._first(self._boot.exited, _STOP_LIMIT_SECONDS):
             await self._say_why()
 
     async def _let_go(self) -> None:
@@ -286,9 +326,9 @@ class Interpreter:
             self._channels = None
 
     async def _say_why(self) -> None:
-        """Raise the error that tells why no interpreter is there."""
-        words = self._words
-        if self._gone.is_set() and self._process is not None and self._process.stderr is not None:
+        """Raise the error that says why no interpreter is there."""
+        words = self._boot.words
+        if not self.alive and self._process is not None and self._process.stderr is not None:
             words = (await self._process.stderr.read(4000)).decode(errors="replace")
         last = words.strip().splitlines()[-1:] or ["it gave no reason"]
         raise LocalPoolError(
@@ -307,7 +347,7 @@ class Interpreter:
     async def _listen_to_messages(self, channels: Channels) -> None:
         while True:
             message, size = await channels.published()
-            self._heard.set()
+            self._boot.answered.set()
             run = self._run_of(message)
             if run is None:
                 continue
@@ -324,7 +364,9 @@ class Interpreter:
 
     async def _first(self, event: asyncio.Event, limit: float) -> bool:
         """Whether `event` comes within the limit, and the interpreter and its sandbox live on."""
-        waits = [asyncio.create_task(each.wait()) for each in (event, self._exited, self._gone)]
+        waits = [
+            asyncio.create_task(each.wait()) for each in (event, self._boot.exited, self._gone)
+        ]
         try:
             await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -334,7 +376,7 @@ class Interpreter:
 
     def _order(self, what: str, **more: str) -> None:
         if self._control is not None and not self._control.is_closing():
-            order = {"do": what, "boot": self._boot, **more}
+            order = {"do": what, "boot": self._boot.number, **more}
             self._control.write(json.dumps(order).encode() + b"\n")
 
     def _hang_up(self) -> None:
@@ -343,11 +385,12 @@ class Interpreter:
             self._control.close()
 
     async def _close(self) -> None:
-        self._gone.set()
-        self._give_up()
+        self._end()
         self._hang_up()
         await self._let_go()
-        if self._process is not None and not await _within(self._process.wait(), _STOP_LIMIT):
+        if self._process is not None and not await _within(
+            self._process.wait(), _STOP_LIMIT_SECONDS
+        ):
             self._process.kill()
             await self._process.wait()
         for task in list(self._tasks):
