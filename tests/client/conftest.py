@@ -19,9 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dynamic_sessions_kernel import SessionPool, Timeouts
-from dynamic_sessions_kernel.client.http import transport
-from tests.support.fake_service import FakeService, Play
+from dynamic_sessions_kernel import SessionPool
+from tests.support.fake_service import QUICK, FakeService, Play
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,7 +192,7 @@ def open_pool() -> Iterator[Callable[..., SessionPool]]:
     with contextlib.ExitStack() as stack:
 
         def opener(endpoint: str, credential: Any = "none", **more: Any) -> SessionPool:
-            more.setdefault("timeouts", Timeouts(connect=2, read=5, margin=5, sign_in=5))
+            more.setdefault("timeouts", QUICK)
             return stack.enter_context(SessionPool(endpoint, credential, **more))
 
         yield opener
@@ -227,11 +226,6 @@ def identifier() -> str:
 @pytest.fixture
 def token() -> str:
     return TOKEN
-
-
-@pytest.fixture(autouse=True)
-def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_FIRST_DELAY", 0.001)
 
 
 @pytest.fixture(autouse=True)

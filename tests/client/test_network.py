@@ -6,11 +6,12 @@ import contextlib
 import socket
 import socketserver
 import threading
+from dataclasses import replace
 
 import pytest
 
 from dynamic_sessions_kernel import SessionPool, errors
-from dynamic_sessions_kernel.client.http import connections
+from tests.support.fake_service import QUICK
 
 
 def test_proxy_variables_do_not_reach_this_machine_s_calls(service, session, monkeypatch) -> None:
@@ -73,9 +74,10 @@ def test_azure_is_reached_through_the_proxy_and_with_the_ca_bundle_of_the_enviro
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    session = open_pool("https://test.dynamicsessions.io/pool", token=token).session(identifier)
+    session = open_pool(
+        "https://test.dynamicsessions.io/pool", token=token, timeouts=replace(QUICK, idle=0.0)
+    ).session(identifier)
     assert session.execute("1").result == 42
-    monkeypatch.setattr(connections, "MAX_IDLE", 0.0)
     assert session.execute("2").result == 42
     assert tls_service.seen[0].headers["authorization"] == f"Bearer {token}"
     assert len(tunnel.heads) == 2

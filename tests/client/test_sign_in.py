@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import webbrowser
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,8 +15,10 @@ import pytest
 import requests
 
 from dynamic_sessions_kernel import SessionPool, errors
-from dynamic_sessions_kernel.client import sign_in
+from tests.support.fake_service import QUICK
 
+#: Renews without a pause between attempts.
+EAGER = replace(QUICK, renew_pause=0.0)
 TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "99999999-8888-7777-6666-555555555555"
 AZURE = "https://westus2.dynamicsessions.io/pool"
@@ -52,9 +55,10 @@ def test_a_token_is_asked_for_once_and_kept(service, open_pool, identifier) -> N
     assert bearers(service) == ["token-1"] * 3
 
 
-def test_a_token_is_renewed_five_minutes_early(service, open_pool, identifier, monkeypatch) -> None:
-    monkeypatch.setattr(sign_in, "RENEW_PAUSE", 0.0)
-    session = open_pool(service.endpoint, Counting(299, 301, 3600)).session(identifier)
+def test_a_token_is_renewed_five_minutes_early(service, open_pool, identifier) -> None:
+    session = open_pool(service.endpoint, Counting(299, 301, 3600), timeouts=EAGER).session(
+        identifier
+    )
     for _ in range(3):
         session.execute("1")
     assert bearers(service) == ["token-1", "token-2", "token-2"]
@@ -86,8 +90,7 @@ def test_a_renewal_that_fails_leaves_a_token_that_still_holds_in_use(
                 raise RuntimeError("the sign-in service is away")
             return super().get_token(*scopes)
 
-    monkeypatch.setattr(sign_in, "RENEW_PAUSE", 0.0)
-    session = open_pool(service.endpoint, Failing(200)).session(identifier)
+    session = open_pool(service.endpoint, Failing(200), timeouts=EAGER).session(identifier)
     session.execute("1")
     session.execute("1")
     assert bearers(service) == ["token-1"] * 2

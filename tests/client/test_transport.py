@@ -6,11 +6,13 @@ import gzip
 import json
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
 from dynamic_sessions_kernel import Timeouts, errors
 from dynamic_sessions_kernel.client.http import connections, transport
+from tests.support.fake_service import QUICK
 
 BUSY = {"code": "SessionsCountExceedsLimit", "message": "full"}
 
@@ -25,11 +27,11 @@ def test_calls_share_one_connection_and_say_who_calls(service, session) -> None:
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
-    service, session, monkeypatch
+    service, open_pool, identifier
 ) -> None:
-    session.execute("1")
-    monkeypatch.setattr(connections, "MAX_IDLE", 0.0)
-    session.execute("1")
+    pool = open_pool(service.endpoint, timeouts=replace(QUICK, idle=0.0))
+    for _ in range(2):
+        pool.session(identifier).execute("1")
     first, second = (seen.connection for seen in service.seen)
     assert first != second
 
@@ -129,8 +131,6 @@ def test_the_service_s_wish_to_wait_is_heeded(service, session, monkeypatch) -> 
 
 
 def test_closing_the_pool_ends_the_waiting(service, open_pool, identifier, monkeypatch) -> None:
-    monkeypatch.setattr(transport, "_FIRST_DELAY", 60.0)
-    monkeypatch.setattr(transport, "_LAST_DELAY", 60.0)
     service.always(503)
     pausing = threading.Event()
     wait = transport.Transport.pause
@@ -140,7 +140,8 @@ def test_closing_the_pool_ends_the_waiting(service, open_pool, identifier, monke
         wait(self, seconds)
 
     monkeypatch.setattr(transport.Transport, "pause", pause)
-    pool = open_pool(service.endpoint)
+    patient = replace(QUICK, first_pause=60.0, longest_pause=60.0)
+    pool = open_pool(service.endpoint, timeouts=patient)
     caught: list[BaseException] = []
 
     def call() -> None:

@@ -16,9 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from dynamic_sessions_kernel import Timeouts
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: No test waits for long between attempts, nor for a service that does not answer.
+QUICK = Timeouts(connect=2, read=5, margin=5, sign_in=5, first_pause=0.001)
 PATH = "/subscriptions/s/resourceGroups/g/sessionPools/p"
 RAN = {
     "id": "execution-1",

@@ -76,6 +76,7 @@ class SessionPool:
             prompt=prompt,
             ended=signed_in,
             timeout=timeouts.sign_in,
+            renew_pause=timeouts.renew_pause,
         )
         if not where.takes_token and not sign_in.anonymous:
             raise SettingsError(

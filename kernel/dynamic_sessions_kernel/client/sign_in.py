@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 
 SCOPE = "https://dynamicsessions.io/.default"
 #: Seconds before its end at which a token is renewed.
-RENEW_EARLY = 300.0
-#: Seconds between attempts to renew a token that still holds.
-RENEW_PAUSE = 30.0
+RENEW_EARLY_SECONDS = 300.0
 #: Seconds that a call waits for a renewal while the old token still holds.
-_RENEW_WAIT = 10.0
+_RENEW_WAIT_SECONDS = 10.0
 #: Seconds of life that a token must have left to be sent.
-_LAST_MOMENT = 10.0
-_MESSAGE_LIMIT = 1500
+_LAST_MOMENT_SECONDS = 10.0
+_MESSAGE_CHARS = 1500
 
 
 class _Token(NamedTuple):
@@ -61,6 +59,7 @@ class SignIn:
         ended: told when the credential has given a token or failed, and whether it gave one;
             called in a thread of its own.
         timeout: seconds to wait for a person to finish signing in.
+        renew_pause: seconds between attempts to renew a token that still holds.
 
     Raises:
         SettingsError: an unknown word, or a token that cannot be one.
@@ -75,6 +74,7 @@ class SignIn:
         prompt: DevicePrompt | None = None,
         ended: Callable[[bool], None] | None = None,
         timeout: float = 900.0,
+        renew_pause: float = 30.0,
     ) -> None:
         if isinstance(credential, str) and credential not in CREDENTIAL_KINDS:
             raise SettingsError(
@@ -92,6 +92,7 @@ class SignIn:
         self._prompt = prompt
         self._ended = ended or _unheard
         self._timeout = timeout
+        self._renew_pause = renew_pause
         self._lock = threading.Lock()
         self._token: _Token | None = None
         self._pending: Future[_Token] | None = None
@@ -120,8 +121,8 @@ class SignIn:
             return self._given
         with self._lock:
             known = self._token
-            if known is not None and known.holds_for(_LAST_MOMENT):
-                if known.holds_for(RENEW_EARLY) or time.monotonic() < self._next_renewal:
+            if known is not None and known.holds_for(_LAST_MOMENT_SECONDS):
+                if known.holds_for(RENEW_EARLY_SECONDS) or time.monotonic() < self._next_renewal:
                     return known.text
             else:
                 known = None
@@ -129,7 +130,7 @@ class SignIn:
         if known is None:
             return self._wait(pending, self._timeout).text
         try:
-            return self._wait(pending, _RENEW_WAIT).text
+            return self._wait(pending, _RENEW_WAIT_SECONDS).text
         except SignInError:
             return known.text
 
@@ -150,7 +151,7 @@ class SignIn:
     def _ask(self) -> Future[_Token]:
         if self._pending is None:
             self._pending = Future()
-            self._next_renewal = time.monotonic() + RENEW_PAUSE
+            self._next_renewal = time.monotonic() + self._renew_pause
             threading.Thread(
                 target=self._fetch, args=(self._pending,), name="sign-in", daemon=True
             ).start()
@@ -263,7 +264,7 @@ CREDENTIAL_KINDS = (*_KINDS, "none")
 def _explain(error: BaseException) -> SignInError:
     if isinstance(error, SignInError):
         return error
-    said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_LIMIT] or type(error).__name__
+    said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_CHARS] or type(error).__name__
     return SignInError(
         "No sign-in to Azure worked. Run `az login`, or set `credential` "
         "(DYNAMIC_SESSIONS_CREDENTIAL) to device_code or interactive; where a service signs in, "

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 else:
     _AnyConnection = object  # it is mixed into connections of both kinds
 
-#: Seconds of idleness after which a connection is not used again.
-MAX_IDLE = 30.0
 #: Connections kept open at once; more work too, and urllib3 warns of each that it then discards.
 POOL_SIZE = 32
 USER_AGENT = (
@@ -44,11 +42,16 @@ USER_AGENT = (
 
 
 class _Watched(_AnyConnection):
-    """Tells how long a connection was idle, over a computer's sleep too.
+    """Knows how long a connection was idle, over a computer's sleep too.
 
     The monotonic clock stands still in a suspended computer and the wall clock can be set, so the
     larger of the two differences counts.
+
+    Attributes:
+        idle_seconds: of idleness, after which the connection is not used again.
     """
+
+    idle_seconds: float
 
     _used: tuple[float, float] | None = None
 
@@ -66,26 +69,26 @@ class _Watched(_AnyConnection):
         if self._used is None:
             return False
         monotonic, wall = self._used
-        return max(time.monotonic() - monotonic, abs(time.time() - wall)) > MAX_IDLE
+        return max(time.monotonic() - monotonic, abs(time.time() - wall)) > self.idle_seconds
 
 
-class _Connection(_Watched, HTTPConnection):
-    pass
+def _pool_classes(idle_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's connection pools, by scheme, with connections that are watched."""
 
+    class Connection(_Watched, HTTPConnection):
+        pass
 
-class _TlsConnection(_Watched, HTTPSConnection):
-    pass
+    class TlsConnection(_Watched, HTTPSConnection):
+        pass
 
+    class ConnectionPool(HTTPConnectionPool):
+        ConnectionCls = Connection
 
-class _ConnectionPool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    class TlsConnectionPool(HTTPSConnectionPool):
+        ConnectionCls = TlsConnection
 
-
-class _TlsConnectionPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOL_CLASSES = {"http": _ConnectionPool, "https": _TlsConnectionPool}
+    Connection.idle_seconds = TlsConnection.idle_seconds = idle_seconds
+    return {"http": ConnectionPool, "https": TlsConnectionPool}
 
 
 def _socket_options() -> list[tuple[int, int, int]]:
@@ -104,19 +107,23 @@ def _socket_options() -> list[tuple[int, int, int]]:
 class _Adapter(HTTPAdapter):
     """Makes connections that keep the rules above."""
 
+    def __init__(self, idle_seconds: float) -> None:
+        self._pool_classes = _pool_classes(idle_seconds)
+        super().__init__(pool_connections=2, pool_maxsize=POOL_SIZE)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the manager of direct connections."""
         super().init_poolmanager(
             *args, **kwargs, socket_options=_socket_options(), blocksize=1 << 16
         )
-        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Return the manager of connections through a proxy."""
         manager = super().proxy_manager_for(
             proxy, **kwargs, socket_options=_socket_options(), blocksize=1 << 16
         )
-        manager.pool_classes_by_scheme = _POOL_CLASSES
+        manager.pool_classes_by_scheme = self._pool_classes
         return manager
 
 
@@ -147,11 +154,15 @@ class _Session(requests.Session):
         del resp
 
 
-def open_connections(endpoint: Endpoint) -> requests.Session:
+def open_connections(endpoint: Endpoint, *, idle_seconds: float) -> requests.Session:
     """Return a `requests.Session` for one pool: keep-alive, no cookies, proxies for Azure alone.
 
     Calls to this machine ignore proxy variables, which would hand the token to the proxy; calls to
     Azure honour them. `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE` hold for both.
+
+    Args:
+        endpoint: the pool's.
+        idle_seconds: after so long without use, a connection is not used again.
     """
     session = _Session()
     session.headers["User-Agent"] = USER_AGENT
@@ -161,7 +172,7 @@ def open_connections(endpoint: Endpoint) -> requests.Session:
     if endpoint.loopback:
         session.trust_env = False
         session.verify = bundle or True
-    adapter = _Adapter(pool_connections=2, pool_maxsize=POOL_SIZE)
+    adapter = _Adapter(idle_seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

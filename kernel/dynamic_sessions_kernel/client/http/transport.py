@@ -54,7 +54,6 @@ ATTEMPTS = 5
 _SUCCESS, _REDIRECT = range(200, 300), range(300, 400)
 _CHUNK = 1 << 16
 _ERROR_LENGTH = 1 << 16
-_FIRST_DELAY, _LAST_DELAY, _LONGEST_WISH = 0.5, 8.0, 30.0
 _REPEATABLE = (TransportError, PoolFullError, UnavailableError)
 
 _log = logging.getLogger(__name__)
@@ -70,12 +69,22 @@ class Timeouts:
         margin: what an execution's answer may take beyond the execution's own limit: allocating a
             session, and waiting for one that runs already.
         sign_in: for a person to finish signing in.
+        first_pause, longest_pause: between attempts of one call; the pause doubles from the one
+            to the other.
+        longest_wish: the longest `Retry-After` of the service that is honoured.
+        renew_pause: between attempts to renew a token that still holds.
+        idle: after so long without use, a connection is not used again.
     """
 
     connect: float = 10.0
     read: float = 60.0
     margin: float = 30.0
     sign_in: float = 900.0
+    first_pause: float = 0.5
+    longest_pause: float = 8.0
+    longest_wish: float = 30.0
+    renew_pause: float = 30.0
+    idle: float = 30.0
 
 
 class Incoming:
@@ -140,7 +149,7 @@ class Transport:
         self._endpoint = endpoint
         self._sign_in = sign_in
         self._attempts = attempts
-        self._http = open_connections(endpoint)
+        self._http = open_connections(endpoint, idle_seconds=timeouts.idle)
         self._closed = threading.Event()
         self.counter = Counter()
 
@@ -206,13 +215,21 @@ class Transport:
                 if number >= limit or not _may_repeat(error, call):
                     raise
                 uncertain = uncertain or isinstance(error, AnswerLostError | UnavailableError)
-                delay = _delay(number, error)
+                delay = self._delay(number, error)
                 _log.debug("%s: %s; again in %.1f s", _label(call), type(error).__name__, delay)
             except ServiceError as error:
                 error.repeated = uncertain
                 raise
             number += 1
             self.pause(delay)
+
+    def _delay(self, number: int, error: DynamicSessionsError) -> float:
+        """Return the seconds until the next attempt: doubling, never in step with others."""
+        times = self.timeouts
+        jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+        pause: float = min(times.longest_pause, times.first_pause * 2 ** (number - 1)) * jitter
+        wish = error.retry_after if isinstance(error, ServiceError) else None
+        return max(pause, min(wish or 0.0, times.longest_wish))
 
     def _attempt(
         self, call: ApiRequest, read: Callable[[Incoming], T], token: str | None, patience: float
@@ -305,14 +322,6 @@ def _may_repeat(error: DynamicSessionsError, call: ApiRequest) -> bool:
     if isinstance(error, NotSentError):
         return worth_repeating(error)
     return call.repeatable or isinstance(error, PoolFullError)
-
-
-def _delay(number: int, error: DynamicSessionsError) -> float:
-    """Seconds until the next attempt: doubling, never in step with other clients."""
-    jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
-    backoff: float = min(_LAST_DELAY, _FIRST_DELAY * 2 ** (number - 1)) * jitter
-    wish = error.retry_after if isinstance(error, ServiceError) else None
-    return max(backoff, min(wish or 0.0, _LONGEST_WISH))
 
 
 def _label(call: ApiRequest) -> str:
