@@ -61,9 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InstallError as error:
         print(f"\n{error}", file=sys.stderr)
     except OSError as error:
-        print(f"\nStopped: {error}. Run install.py again when that is mended.", file=sys.stderr)
+        print(f"\nStopped: {error}. Run install.py again when that is fixed.", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nInterrupted. Run install.py again: it mends what is half done.", file=sys.stderr)
+        print(
+            "\nInterrupted. Run install.py again: it completes what is half done.", file=sys.stderr
+        )
         return 130
     return 1
 
@@ -119,7 +121,7 @@ def alone() -> Iterator[None]:
     """Keep a second install.py from working in this folder at the same time."""
     try:
         import fcntl
-    except ImportError:  # Windows: two at once spoil each other, and the next run mends it
+    except ImportError:  # Windows: two at once spoil each other, and the next run repairs it
         yield
         return
     with Path(__file__).open(encoding="utf-8") as held:
@@ -211,7 +213,7 @@ def logged(command: list[str], failure: str) -> None:
     if code == 0:
         return
     output = LOG.read_bytes()[start:].decode(errors="replace")
-    advice = "Mend that, then run install.py again."
+    advice = "Fix that, then run install.py again."
     if NETWORK_TROUBLE.search(output):
         advice = (
             "The package index could not be reached, or has not what is needed. Check the network "

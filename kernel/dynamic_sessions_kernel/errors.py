@@ -142,7 +142,7 @@ class KernelError(DynamicSessionsError):
     """A defect of this kernel; the session and its variables are not touched by it."""
 
 
-class RuntimeFailure(DynamicSessionsError):  # noqa: N818 - a family name, never raised itself
+class RuntimeFailure(DynamicSessionsError):  # noqa: N818 - a base class, never raised itself
     """The session failed while it ran a cell; the cell's own exceptions are not of this kind."""
 
 

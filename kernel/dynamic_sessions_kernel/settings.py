@@ -23,7 +23,7 @@ RuntimeChoice = Literal["auto", "bridge", "direct"]
 OutputsChoice = Literal["isolated", "trusted"]
 
 #: The embedded pool's own time-outs end a session anyway; a year is as good as for ever.
-_LONGEST_KEEP_ALIVE = 366 * 24 * 3600
+_LONGEST_KEEP_ALIVE_SECONDS = 366 * 24 * 3600
 
 
 class Setting(TraitType[str, Any]):
@@ -184,7 +184,7 @@ def _seconds(name: str, value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds <= _LONGEST_KEEP_ALIVE:  # also refuses nan
+    if not 0 <= seconds <= _LONGEST_KEEP_ALIVE_SECONDS:  # also refuses nan
         raise SettingsError(
             f"{_called(name)} is a number of seconds, 0 for never, not {_shown(value)}."
         )

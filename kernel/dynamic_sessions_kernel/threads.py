@@ -32,10 +32,10 @@ def start_call(function: Callable[..., T], *arguments: object) -> asyncio.Future
     def fail(error: Exception) -> None:
         if not future.done():
             future.set_exception(error)
-            future.exception()  # counts as seen, also where nobody waits any more
+            future.exception()  # asyncio would log it where nobody waits any more
 
     def work() -> None:
-        # A loop that is closed by now has nobody left to tell.
+        # Nobody waits any more once the loop is closed.
         with suppress(RuntimeError):
             try:
                 value = function(*arguments)

@@ -154,14 +154,14 @@ def test_a_missing_file_is_python_s_own_error(session, tmp_path) -> None:
 def test_a_file_over_the_limit_is_refused_before_sending(service, session, tmp_path) -> None:
     path = tmp_path / "big.bin"
     with path.open("wb") as stream:
-        stream.truncate(upload.MAX_UPLOAD + 1)
+        stream.truncate(upload.MAX_UPLOAD_BYTES + 1)
     with pytest.raises(errors.FileTooLargeError, match="up to 128 MB"):
         session.upload(path)
     assert service.seen == []
 
 
 def test_an_endless_pipe_is_given_up_at_the_limit(service, session, monkeypatch) -> None:
-    monkeypatch.setattr(upload, "MAX_UPLOAD", 1 << 20)
+    monkeypatch.setattr(upload, "MAX_UPLOAD_BYTES", 1 << 20)
     with open("/dev/zero", "rb") as zeros:  # noqa: PTH123 - a device, not a file
 
         class Pipe(io.RawIOBase):

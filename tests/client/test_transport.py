@@ -212,7 +212,7 @@ def test_an_answer_the_api_does_not_promise_is_an_error(service, session, conten
 
 
 def test_an_answer_without_end_is_given_up(service, session, monkeypatch) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 1 << 20)
     service.plays(b" " * (2 << 20))
     with pytest.raises(errors.UnexpectedAnswerError, match="longer than 1 MB"):
         session.execute("1")
@@ -225,7 +225,7 @@ def test_a_compressed_answer_is_read_and_its_bomb_is_given_up(
     body = json.dumps({"id": "e", "status": "Succeeded", "result": {"stdout": "a" * 10_000}})
     service.plays(gzip.compress(body.encode()), headers={"Content-Encoding": "gzip"})
     assert len(session.execute("1").stdout) == 10_000
-    monkeypatch.setattr(transport, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 1 << 20)
     service.plays(gzip.compress(b" " * (64 << 20)), headers={"Content-Encoding": "gzip"})
     with pytest.raises(errors.UnexpectedAnswerError, match="longer than 1 MB"):
         session.execute("1")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .http.transport import Incoming
     from .upload import Progress
 
-_IN_MEMORY = 8 << 20
+_IN_MEMORY_BYTES = 8 << 20
 
 
 def save(incoming: Incoming, target: BinaryIO, progress: Progress | None) -> None:
@@ -36,7 +36,7 @@ def save(incoming: Incoming, target: BinaryIO, progress: Progress | None) -> Non
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of `path` when all went well, and else leaves no trace.
+    """Yield a new file, which replaces `path` when all went well and else leaves no trace.
 
     Raises:
         OSError: the folder cannot be written to, or `path` is something other than a file.
@@ -55,7 +55,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def fetch_aside(fetch: Callable[[BinaryIO], None]) -> BinaryIO:
     """Fetch into a stream that nobody named, in memory while small; gone when it is closed."""
-    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
     stream = cast("BinaryIO", copy)
     try:
         fetch(stream)

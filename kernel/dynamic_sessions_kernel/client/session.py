@@ -219,7 +219,7 @@ class Session:
         return found
 
     def file(self, path: str) -> RemoteFile:
-        """Tell about one file.
+        """Return the description of one file.
 
         Raises:
             RemoteFileNotFoundError: the session has no such file.
@@ -251,7 +251,7 @@ class Session:
                 raise
 
     def info(self, *, attempts: int | None = None) -> SessionInfo:
-        """Tell when the session was made, was last used, and ends.
+        """Return when the session was made, was last used, and ends.
 
         Args:
             attempts: how often to try at most.

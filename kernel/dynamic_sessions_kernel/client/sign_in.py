@@ -1,8 +1,11 @@
-"""Sign-in to Microsoft Entra: a credential, and the one token that it gave last.
+"""Sign-in to Microsoft Entra: a credential, and a cache of the last token that it returned.
 
-Not every credential of azure-identity keeps its tokens, so we do. A token is asked for in a daemon
-thread of its own: some ways to sign in wait for a person and cannot be cancelled, and neither an
-interrupt nor the end of the program may wait for them. A token that comes late is kept.
+Not every credential of azure-identity caches its tokens, so this module does. azure-core's policy
+for bearer tokens caches for its own pipeline alone, and blocks while a person signs in.
+
+A token is requested in a daemon thread of its own: some ways to sign in wait for a person and
+cannot be cancelled, and neither an interrupt nor the end of the program may wait for them. A token
+that comes late is kept.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class _Token(NamedTuple):
 
 
 class SignIn:
-    """Gives the bearer token for calls. Thread-safe.
+    """Returns the bearer token for requests. Thread-safe.
 
     Args:
         credential: `default`, `device_code`, `interactive`, `none` (or None), or a credential
@@ -192,7 +195,7 @@ class SignIn:
 
 
 def _unheard(_succeeded: bool) -> None:
-    """Tell nobody."""
+    """Do nothing: nobody asked to hear of it."""
 
 
 def _default(options: Mapping[str, Any], _prompt: DevicePrompt | None) -> TokenCredential:

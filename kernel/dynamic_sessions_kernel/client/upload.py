@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 #: The service's limit on one file, in bytes.
-MAX_UPLOAD = 128 << 20
+MAX_UPLOAD_BYTES = 128 << 20
 
-_IN_MEMORY = 8 << 20
-_CHUNK = 1 << 20
+_IN_MEMORY_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class Source:
@@ -44,7 +44,7 @@ class Source:
         self._start = stream.tell()
         self.size = stream.seek(0, os.SEEK_END) - self._start
         stream.seek(self._start)
-        if self.size > MAX_UPLOAD:
+        if self.size > MAX_UPLOAD_BYTES:
             raise too_large(self.size)
 
     def body(self, name: str, progress: Progress | None) -> Body:
@@ -87,7 +87,7 @@ def open_source(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Source]:
 
     Raises:
         OSError: the local file cannot be opened or read.
-        FileTooLargeError: it is over `MAX_UPLOAD` bytes.
+        FileTooLargeError: it is over `MAX_UPLOAD_BYTES` bytes.
         TypeError: a stream gives no bytes.
     """
     if isinstance(source, str | os.PathLike):
@@ -106,8 +106,8 @@ def open_source(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Source]:
 def too_large(size: int) -> FileTooLargeError:
     """Return the error for a file of that many bytes."""
     return FileTooLargeError(
-        f"The file has {size:,} bytes; the service takes up to {MAX_UPLOAD >> 20} MB "
-        f"({MAX_UPLOAD:,} bytes) a file. Split it or compress it. Nothing was sent."
+        f"The file has {size:,} bytes; the service takes up to {MAX_UPLOAD_BYTES >> 20} MB "
+        f"({MAX_UPLOAD_BYTES:,} bytes) a file. Split it or compress it. Nothing was sent."
     )
 
 
@@ -116,10 +116,10 @@ def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
     if stream.seekable():
         yield stream
         return
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
-        while chunk := stream.read(_CHUNK):
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
+        while chunk := stream.read(_CHUNK_BYTES):
             copy.write(chunk)
-            if copy.tell() > MAX_UPLOAD:
+            if copy.tell() > MAX_UPLOAD_BYTES:
                 raise too_large(copy.tell())
         copy.seek(0)
         yield copy  # type: ignore[misc]  # it has all that BinaryIO has

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 #: Seconds that a command has, once interrupted, to say by itself what it has done.
-_COMMAND_GRACE = 1.0
+_COMMAND_GRACE_SECONDS = 1.0
 _STOPPED = "Interrupted before anything of this cell ran."
 _STOPPED_LATER = "Interrupted: of this cell, only what stands above the command ran."
 
@@ -38,7 +38,7 @@ class _Interrupted(Exception):  # noqa: N818 - ends a cell, and is no error
 
 
 class Cell:
-    """A cell on its way. Everything but `interrupt` is used once.
+    """One execution of a cell: call `run` once; `interrupt` works at any time.
 
     Args:
         request: the front end's `execute_request`.
@@ -134,7 +134,7 @@ class Cell:
             await self._unless_stopped(self._sessions.ready())
         stopped = self._stop.is_set
         context = Context(self._sessions.session, self._tell, stopped, self._control(stopped))
-        return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE)
+        return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE_SECONDS)
 
     def _tell(self, msg_type: str, content: Content) -> None:
         send = self._show if msg_type == "display_data" else self._emit

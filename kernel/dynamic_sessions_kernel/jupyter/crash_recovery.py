@@ -3,8 +3,8 @@
 A restart that was announced clears variables; a crash must not, where they still live in the
 session. The next process cannot tell the one from the other by itself, so there is a note while a
 session is in use: an orderly end removes it, an announced restart says so in it, and a crash leaves
-it as it was. It lies beside the connection file, which is no less secret, under a name that tells
-nothing of the key.
+it as it was. It lies beside the connection file and is as secret as that. Its name reveals nothing
+of the key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The embedded pool as the kernel uses it: found or started, and missed when it is gone.
+"""Finds or starts the embedded pool, and recognises that it is gone.
 
 A network that fails can come back, and a runtime waits for it. A pool of this machine that refuses
 connections has ended, and its sessions with it: waiting for it is no use.

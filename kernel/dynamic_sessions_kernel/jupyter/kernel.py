@@ -273,7 +273,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self._reply(stream, "inspect_reply", reply, parent, ident)
 
     async def history_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Give the session's history."""
+        """Return the session's history."""
         reply = await self._ask(parent) or {"status": "ok", "history": []}
         self._reply(stream, "history_reply", reply, parent, ident)
 

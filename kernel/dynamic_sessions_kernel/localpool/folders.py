@@ -16,7 +16,7 @@ from .sandbox.choose import remove_tree
 
 _PREFIX = "dsk-pool-"
 # Names of unix sockets below it must stay within 107 bytes.
-_LONGEST_PARENT = 40
+_LONGEST_PARENT_CHARS = 40
 
 
 class PoolFolder:
@@ -62,4 +62,4 @@ def sweep(parent: Path) -> None:
 
 def _parent() -> Path:
     parent = tempfile.gettempdir()
-    return Path(parent if len(parent) <= _LONGEST_PARENT else "/tmp")  # noqa: S108 - made private
+    return Path(parent if len(parent) <= _LONGEST_PARENT_CHARS else "/tmp")  # noqa: S108 - made private

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from dynamic_sessions_kernel.client.remote_paths import check_upload, printable
-from dynamic_sessions_kernel.client.upload import MAX_UPLOAD, too_large
+from dynamic_sessions_kernel.client.upload import MAX_UPLOAD_BYTES, too_large
 from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
 
 from .base import CommandInterruptedError
@@ -189,7 +189,7 @@ def _check_kind(path: Path, mode: int) -> None:
 
 
 def _check_size(path: Path, size: int) -> None:
-    if size > MAX_UPLOAD:
+    if size > MAX_UPLOAD_BYTES:
         raise CommandError(f"{printable(str(path))}: {too_large(size)}")
 
 

@@ -82,7 +82,7 @@ def make_plan(cell: str) -> Plan:
 
 
 def contains_command(text: str) -> bool:
-    """Whether a text, were it a cell, could hold a command; in doubt it says that it does.
+    """Return whether a text would hold a command if it were a cell; True in doubt.
 
     For text that comes from a session and would stand in the person's next cell.
     """

@@ -86,7 +86,7 @@ class SessionController(Protocol):
     """
 
     def status(self) -> Status:
-        """Tell of the session; allocates none."""
+        """Return what is known of the session; allocates none."""
 
     def sessions(self) -> Sequence[Listed]:
         """List the living sessions of the pool; allocates none."""

@@ -121,7 +121,7 @@ def read(cell: str, names: Collection[str]) -> Reading:
 
 
 def place(reading: Reading) -> list[Placed]:
-    """Tell the statements of a cell's commands.
+    """Return the statements of a cell's commands.
 
     Raises:
         CommandError: a command does not stand at the top level, on lines of its own.

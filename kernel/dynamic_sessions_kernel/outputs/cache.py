@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Longer ones are left out.
-MAX_ATTRIBUTE = 4_000
+MAX_ATTRIBUTE_CHARS = 4_000
 _MAX_REMEMBERED = 400
 
 _Options = ParamSpec("_Options")

@@ -52,8 +52,8 @@ class OutputFilter:
 
     Args:
         mode: `isolated`, or `trusted` to let everything of the protocol through.
-        holds_command: whether a text, were it a cell, holds one of this kernel's commands:
-            a session may propose no such cell, a trusted one neither.
+        holds_command: whether a text holds one of this kernel's commands if it becomes a cell. No
+            session may propose such a cell, not even a trusted one.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ import struct
 MAX_PIXELS = 100_000_000
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
-_HEADER = 64 * 1024
+_HEADER_BYTES = 64 * 1024
 _SPACE = re.compile(r"\s+")
 
 _MAGIC: dict[str, tuple[bytes, ...]] = {
@@ -33,7 +33,7 @@ def checked(mime: str, data: object) -> str | None:
     text = _SPACE.sub("", data) if isinstance(data, str) else ""
     if not text or len(text) % 4 or _BASE64.fullmatch(text) is None:
         return None
-    head = base64.b64decode(text[: _HEADER // 3 * 4])
+    head = base64.b64decode(text[: _HEADER_BYTES // 3 * 4])
     return text if head.startswith(_MAGIC[mime]) and _small(mime, head) else None
 
 

@@ -22,9 +22,9 @@ PLAIN = "text/plain"
 HTML = "text/html"
 
 #: The longest text of one type; the browser would not live through more.
-MAX_TEXT = 64 * 1024 * 1024
+MAX_TEXT_CHARS = 64 * 1024 * 1024
 _MAX_TYPES = 40
-_MAX_SIDE = 20_000
+_MAX_SIDE_PX = 20_000
 
 
 @dataclass(slots=True)
@@ -84,14 +84,16 @@ def _metadata(metadata: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str
 
 
 def _size(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _MAX_SIDE
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _MAX_SIDE_PX
+    )
 
 
 def _text(value: object) -> str | None:
     """Return text that may come whole or as lines; None if it is neither, or too long."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         value = "".join(value)
-    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT_CHARS else None
 
 
 Rule = Callable[[str, Any, Bundle], None]

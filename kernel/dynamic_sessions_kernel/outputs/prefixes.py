@@ -1,4 +1,4 @@
-"""Names in outputs: each class and id of a session gets a prefix that no page's own has.
+"""Classes and ids of outputs: each gets a prefix that no name of the page has.
 
 So no rule and no script of the page finds an element of an output, and no link leads out of it.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from .cache import MAX_ATTRIBUTE, remembered
+from .cache import MAX_ATTRIBUTE_CHARS, remembered
 
 #: Before every class and id that comes from a session.
 PREFIX = "dynses-"
@@ -20,7 +20,7 @@ _MAX_CLASSES = 50
 
 def class_attribute(value: str) -> str:
     """Return a `class` attribute whose names are the output's own."""
-    return "" if len(value) > MAX_ATTRIBUTE else _prefixed(value)
+    return "" if len(value) > MAX_ATTRIBUTE_CHARS else _prefixed(value)
 
 
 @remembered

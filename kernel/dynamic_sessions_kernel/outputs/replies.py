@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .notices import Notice
     from .plots.bokeh import Bokeh
 
-_MAX_TEXT = 1024 * 1024
+_MAX_TEXT_CHARS = 1024 * 1024
 _MAX_ITEMS = 10_000
 #: The longest text that a match may replace; paths can be long words.
 _MAX_WORD_CHARS = 4096
@@ -36,7 +36,7 @@ class Replies:
 
     Args:
         bokeh: what is known of the session's Bokeh.
-        holds_command: whether a text, were it a cell, could hold a command of this kernel.
+        holds_command: whether a text holds a command of this kernel if it becomes a cell.
     """
 
     def __init__(self, bokeh: Bokeh, holds_command: Callable[[str], bool]) -> None:
@@ -288,7 +288,7 @@ def _count(value: object) -> int | None:
 
 
 def _string(value: object) -> str:
-    return ansi.harmless(value[:_MAX_TEXT]) if isinstance(value, str) else ""
+    return ansi.harmless(value[:_MAX_TEXT_CHARS]) if isinstance(value, str) else ""
 
 
 def _line(value: object) -> str:

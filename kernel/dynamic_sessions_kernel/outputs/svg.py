@@ -51,7 +51,7 @@ _INLINE_IMAGE = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,(.*)", re
 _FORBIDDEN_IN_VALUES = re.compile(r"url|\\|image-set|expression|/\*", re.IGNORECASE)
 
 _MAX_DEPTH = 200
-_MAX_NAMESPACE = 200
+_MAX_NAMESPACE_CHARS = 200
 
 
 class NotADrawingError(ValueError):
@@ -105,7 +105,7 @@ class _Writer:
 
     def _namespace(self, _prefix: str, address: str) -> None:
         # The parser gives it anew with each name.
-        if len(address) > _MAX_NAMESPACE:
+        if len(address) > _MAX_NAMESPACE_CHARS:
             raise NotADrawingError("it has a long namespace")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -187,7 +187,7 @@ class _Writer:
         local = self._open.pop()
         if local == "style":
             source = "".join(self._style or ())
-            if len(source) > stylesheets.MAX_SHEET:
+            if len(source) > stylesheets.MAX_SHEET_CHARS:
                 raise NotADrawingError("it has a long style sheet")
             sheet = stylesheets.sheet(source, self._scope, drawing=True)
             self._style = None

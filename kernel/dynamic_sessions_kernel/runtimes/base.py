@@ -52,7 +52,7 @@ class Runtime(ABC):
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
 
     def tell_loss(self, *, keep: bool) -> None:
-        """Raise what was lost since the last cell, before anything makes up for it.
+        """Raise what was lost since the last cell, before anything replaces it.
 
         Args:
             keep: raise it the next time too: what a front end runs by itself must not use it up.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Seconds after which an embedded pool that refuses connections counts as ended: unlike a network,
 #: it does not come back, and its sessions ended with it.
-_EMBEDDED_POOL_GONE = 3.0
+_EMBEDDED_POOL_GONE_SECONDS = 3.0
 
 
 async def connect_runtime(
@@ -55,7 +55,7 @@ async def connect_runtime(
             keep_alive=keep_alive,
             fresh=fresh,
             cell=cell,
-            unreachable=math.inf if settings.endpoint else _EMBEDDED_POOL_GONE,
+            unreachable=math.inf if settings.endpoint else _EMBEDDED_POOL_GONE_SECONDS,
         )
         try:
             await bridge.connect()

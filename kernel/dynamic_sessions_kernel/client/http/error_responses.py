@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .messages import ApiRequest
 
 ROLE = "Azure ContainerApps Session Executor"
-_QUOTE_LIMIT = 500
+_QUOTE_CHARS = 500
 
 
 class _Row(NamedTuple):
@@ -184,4 +184,4 @@ def _quote(code: str, message: str) -> str:
     said = " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffff]+", " ", f"{code} {message}").split())
     if not said:
         return ""
-    return f" The service says: {said[:_QUOTE_LIMIT]}"
+    return f" The service says: {said[:_QUOTE_CHARS]}"

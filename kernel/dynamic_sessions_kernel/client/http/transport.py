@@ -1,8 +1,11 @@
-"""Sends calls and brings back answers: sign-in, time-outs, and what is tried again.
+"""Sends requests and returns responses: sign-in, time-outs, and retries.
 
-The rule about trying again stands here once. A call is repeated when the service certainly did not
-act on it (never sent, or refused with 429 or 401), or when doing it twice is the same as doing it
-once. An execution is neither after its answer was lost, so it never runs twice by our doing.
+The rule for retries stands here once. A request is repeated when the service certainly did not act
+on it (never sent, or refused with 429 or 401), or when doing it twice is the same as doing it once.
+Neither holds for an execution whose response was lost, so no code runs twice by our doing.
+
+The retries are our own, and not azure-core's or urllib3's: those know no request that was sent in
+part, and so could not tell one that never ran from one that perhaps did.
 """
 
 from __future__ import annotations
@@ -47,13 +50,13 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 #: An answer that is read whole may be this long; a session decides how long its results are.
-MAX_ANSWER = 64 << 20
+MAX_RESPONSE_BYTES = 64 << 20
 #: How often a call is tried before its error is told.
 ATTEMPTS = 5
 
 _SUCCESS, _REDIRECT = range(200, 300), range(300, 400)
-_CHUNK = 1 << 16
-_ERROR_LENGTH = 1 << 16
+_CHUNK_BYTES = 1 << 16
+_ERROR_BYTES = 1 << 16
 _REPEATABLE = (TransportError, PoolFullError, UnavailableError)
 
 _log = logging.getLogger(__name__)
@@ -112,7 +115,7 @@ class Incoming:
         """
         while True:
             try:
-                chunk = self._response.raw.read1(_CHUNK, decode_content=True)
+                chunk = self._response.raw.read1(_CHUNK_BYTES, decode_content=True)
             except NETWORK_ERRORS as error:
                 raise translate(error, self.call, self._host, self._body) from None
             if not chunk:
@@ -131,7 +134,7 @@ class Incoming:
         try:
             for chunk in self.chunks(until):
                 content += chunk
-                if len(content) > _ERROR_LENGTH:
+                if len(content) > _ERROR_BYTES:
                     break
         except DynamicSessionsError:
             _log.debug("the body of an error answer was lost")
@@ -309,11 +312,11 @@ def _read_whole(incoming: Incoming, until: float) -> ApiResponse:
     content = bytearray()
     for chunk in incoming.chunks(until):
         content += chunk
-        if len(content) > MAX_ANSWER:
+        if len(content) > MAX_RESPONSE_BYTES:
             raise UnexpectedAnswerError(
-                f"The service's answer on {incoming.call.doing} is longer than {MAX_ANSWER >> 20} "
-                "MB and was given up; the service has acted on it. Write large results to a file "
-                "and download that."
+                f"The service's answer on {incoming.call.doing} is longer than "
+                f"{MAX_RESPONSE_BYTES >> 20} MB and was given up; the service has acted on it. "
+                "Write large results to a file and download that."
             )
     return ApiResponse(incoming.status, incoming.headers, bytes(content), incoming.call.doing)
 

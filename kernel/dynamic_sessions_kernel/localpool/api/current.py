@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.sessions.remote_paths import folder_parts
-from dynamic_sessions_kernel.localpool.sessions.results import CAP
+from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from . import executions, files
 from .routes import ApiRequest, ApiResponse, Route, session_headers
@@ -111,7 +111,7 @@ def _name(call: ApiRequest) -> str:
 def _cap(body: Mapping[str, Any], version: ApiVersion) -> int:
     cap = body.get("outputStreamsMaxLength") if version.limits_output else None
     if cap is None:
-        return CAP
+        return CAP_CHARS
     if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
         raise errors.invalid("outputStreamsMaxLength must be a positive number.")
     return cap

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.sessions.results import Result
     from dynamic_sessions_kernel.localpool.sessions.session import Session
 
-#: Seconds: the most that can be asked for (fact A), and what holds when nothing is.
-LONGEST = 220
-USUAL = 60
+#: The most that can be asked for (docs/service.md, "API generations"), and the default.
+LONGEST_SECONDS = 220
+USUAL_SECONDS = 60
 
 
 def code_of(body: Mapping[str, Any]) -> str:
@@ -54,9 +54,13 @@ def seconds_of(body: Mapping[str, Any]) -> int:
     """
     seconds = body.get("timeoutInSeconds")
     if seconds is None:
-        return USUAL
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds <= LONGEST:
-        raise errors.invalid(f"timeoutInSeconds must be between 1 and {LONGEST}.")
+        return USUAL_SECONDS
+    if (
+        not isinstance(seconds, int)
+        or isinstance(seconds, bool)
+        or not 1 <= seconds <= LONGEST_SECONDS
+    ):
+        raise errors.invalid(f"timeoutInSeconds must be between 1 and {LONGEST_SECONDS}.")
     return seconds
 
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.localpool import errors
-from dynamic_sessions_kernel.localpool.sessions.results import CAP
+from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from . import executions, files
 from .routes import ApiRequest, ApiResponse, Route, session_headers
@@ -33,8 +33,8 @@ async def _execute(call: ApiRequest) -> ApiResponse:
         properties = {
             "$id": "2",
             "status": "Success" if result.succeeded else "Failure",
-            "stdout": result.stdout[:CAP],
-            "stderr": result.stderr[:CAP],
+            "stdout": result.stdout[:CAP_CHARS],
+            "stderr": result.stderr[:CAP_CHARS],
             "result": "" if result.value is None else result.value,
             "executionTimeInMilliseconds": result.milliseconds,
         }

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 POOL_PATH = "/subscriptions/local/resourceGroups/local/sessionPools/local"
 _LARGEST_JSON = 64 * 1024**2
 # Over any body that disks hold: what is too large is read, dropped and told, not cut off.
-_LARGEST_BODY = 1 << 50
-_CHUNK = 1 << 18
-_SENT_AT_ONCE = 1 << 20
+_LARGEST_BODY_BYTES = 1 << 50
+_CHUNK_BYTES = 1 << 18
+_SENT_AT_ONCE_BYTES = 1 << 20
 
 # The characters that the service's documentation lists, and how many.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9|\-&^%$#(){}\[\];<>]{4,128}")
@@ -76,7 +76,7 @@ class Service:
         application = Application(
             [(".*", _Handler, {"service": self})], log_function=lambda _handler: None
         )
-        return HTTPServer(application, max_body_size=_LARGEST_BODY, chunk_size=_CHUNK)
+        return HTTPServer(application, max_body_size=_LARGEST_BODY_BYTES, chunk_size=_CHUNK_BYTES)
 
     def admits(self, authorization: str) -> bool:
         """Whether a call with this header is let in."""
@@ -207,7 +207,9 @@ class _Handler(RequestHandler):
             self.set_header("Content-Length", str(download.size))
             left = download.size
             while left:
-                chunk = await asyncio.to_thread(os.read, download.file, min(left, _SENT_AT_ONCE))
+                chunk = await asyncio.to_thread(
+                    os.read, download.file, min(left, _SENT_AT_ONCE_BYTES)
+                )
                 if not chunk:
                     self.detach().close()
                     return

@@ -20,7 +20,7 @@ from dynamic_sessions_kernel.localpool.errors import Refusal, bad_name, failed, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The service's limit on one file, in bytes (fact A).
+#: The service's limit on one file, in bytes (docs/service.md, "Files").
 MAX_FILE = 128 * 1024**2
 _MOST_FILES = 100
 

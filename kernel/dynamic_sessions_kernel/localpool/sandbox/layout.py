@@ -115,7 +115,7 @@ def prepare(place: Place) -> None:
 
 
 def mounts(place: Place) -> list[Mount]:
-    """Give the table, in the order in which it must be carried out."""
+    """Return the table, in the order in which it must be carried out."""
     return [
         *_system(),
         *(_read_only(f"/etc/{name}") for name in _ETC if Path("/etc", name).exists()),
@@ -135,7 +135,7 @@ def mounts(place: Place) -> list[Mount]:
 
 
 def variables(home: str = HOME) -> dict[str, str]:
-    """Give the whole environment of a session; nothing of the pool's own gets in."""
+    """Return the whole environment of a session; nothing of the pool's own gets in."""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     table = {
         "PATH": f"{Path(sys.executable).parent}:{system}",
@@ -151,12 +151,12 @@ def variables(home: str = HOME) -> dict[str, str]:
 
 
 def first_command() -> list[str]:
-    """Give the command that is run first inside."""
+    """Return the command that runs first inside."""
     return _command(_PROGRAMS, _SOCKETS)
 
 
 def first_command_outside(place: Place) -> list[str]:
-    """Give the same where there is no inside."""
+    """Return the same where there is no sandbox."""
     return _command(str(_INSIDE), str(place.sockets))
 
 
@@ -169,7 +169,7 @@ def _command(programs: str, sockets: str) -> list[str]:
 
 
 def socket_prefix(boot: int) -> str:
-    """Give the path inside that the names of an interpreter's sockets begin with."""
+    """Return the beginning of the names of an interpreter's sockets, as a path inside."""
     return f"{_SOCKETS}/{boot}"
 
 

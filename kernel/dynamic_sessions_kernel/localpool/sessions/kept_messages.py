@@ -16,7 +16,7 @@ Content = dict[str, Any]
 STREAM_BOUND = 8 * 1024**2
 RICH_BOUND = 64 * 1024**2
 #: What a message costs at least, so that a million empty ones are bounded as well.
-MESSAGE_COST = 512
+MESSAGE_COST_BYTES = 512
 
 #: What counts beside streams.
 RICH = frozenset(("display_data", "update_display_data", "execute_result", "error"))
@@ -58,7 +58,7 @@ class Kept:
             content: what the session says; its shape is not checked.
             size: its bytes on the wire.
         """
-        cost = size + MESSAGE_COST
+        cost = size + MESSAGE_COST_BYTES
         self._number += 1
         if msg_type == "stream":
             name = str(content.get("name"))
@@ -74,7 +74,7 @@ class Kept:
                 self._rich_cost -= self._rich.popleft()[3]
 
     def in_order(self) -> list[tuple[str, Content]]:
-        """Give what was kept, in the order in which it came."""
+        """Return what was kept, in the order in which it came."""
         rich = ((number, msg_type, content) for number, msg_type, content, _ in self._rich)
         everything = sorted([*self._streams, *rich], key=lambda message: message[0])
         return [(msg_type, content) for _, msg_type, content in everything]

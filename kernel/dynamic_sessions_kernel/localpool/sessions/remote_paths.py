@@ -6,11 +6,11 @@ import re
 
 from dynamic_sessions_kernel.localpool.errors import bad_name, bad_path
 
-#: Where the service puts every file (fact A of its documentation).
+#: Where the service puts every file (docs/service.md, "Files").
 DATA_FOLDER = "/mnt/data"
 #: How deep folders may be nested below it.
 MAX_LEVELS = 5
-_LONGEST = 255  # bytes, of Linux's file systems
+_LONGEST_BYTES = 255  # bytes, of Linux's file systems
 
 # Letters and digits of any script, and the punctuation that the service's own message lists.
 _NAME = re.compile(r"[\w \-.@$&=;,#%^()]+")
@@ -23,7 +23,7 @@ def file_name(name: str) -> str:
     Raises:
         Refusal: 400 `FileNameInvalid`.
     """
-    if not _NAME.fullmatch(name) or name in _ONLY_DOTS or len(name.encode()) > _LONGEST:
+    if not _NAME.fullmatch(name) or name in _ONLY_DOTS or len(name.encode()) > _LONGEST_BYTES:
         raise bad_name(
             "The file name is invalid: it can hold letters, digits, spaces and - _ . @ $ & = ; , "
             "# % ^ ( ) only."
@@ -46,7 +46,7 @@ def folder_parts(path: str) -> tuple[str, ...]:
     parts = tuple(path.split("/")) if path else ()
     for part in parts:
         # The rule for names, and no dot: that keeps `.` and `..` out as well.
-        if not _NAME.fullmatch(part) or "." in part or len(part.encode()) > _LONGEST:
+        if not _NAME.fullmatch(part) or "." in part or len(part.encode()) > _LONGEST_BYTES:
             raise bad_path(
                 "The path is invalid: names of folders hold no dot and no odd character."
             )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from .kept_messages import Outcome
 
-#: Where stdout and stderr are each cut, in characters, without a mark (fact A).
-CAP = 4096
+#: Where stdout and stderr are each cut without a mark (docs/service.md, "Running code").
+CAP_CHARS = 4096
 
 TIMED_OUT = "Request timed out waiting for code execution to complete"
 ABORTED = "Execution aborted"

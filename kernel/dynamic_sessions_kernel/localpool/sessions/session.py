@@ -1,7 +1,7 @@
 """A session: one interpreter, its files, and executions that take turns.
 
 The service runs one execution at a time in a session, and a run that passes its time limit takes
-those that wait behind it down with it (fact B).
+those that wait behind it down with it (docs/service.md, "Running code").
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Execution:
         return await asyncio.shield(self._result)
 
     def end(self, result: Result) -> None:
-        """Tell what came of it."""
+        """Return its state."""
         self.state = "Done"
         self._result.set_result(result)
 
@@ -110,7 +110,7 @@ class Session:
         """Whether an execution runs or waits."""
         return bool(self._tasks)
 
-    def execute(self, code: str, time_limit: float, cap: int = results.CAP) -> Execution:
+    def execute(self, code: str, time_limit: float, cap: int = results.CAP_CHARS) -> Execution:
         """Run code when its turn comes.
 
         Args:

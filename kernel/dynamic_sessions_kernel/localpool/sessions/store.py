@@ -71,7 +71,7 @@ class SessionStore:
 
     @asynccontextmanager
     async def using(self, identifier: str) -> AsyncIterator[Session]:
-        """Give the session of that identifier, kept from cooling down meanwhile.
+        """Yield the session of that identifier, kept from cooling down meanwhile.
 
         Raises:
             Refusal: the pool is full, or no session starts.

@@ -1,4 +1,4 @@
-"""The process of the person's own pool, started by `personal` and by nobody else.
+"""The process of the person's own pool, started by `find_or_start` alone.
 
 It leaves the process that started it, tells its address in a file and on one line of its standard
 output, and ends by itself when it has been without sessions and calls for a while.
@@ -55,8 +55,8 @@ async def reside(files: PersonalFiles, linger: float) -> None:
 async def _unwanted(pool: LocalPool, files: PersonalFiles, linger: float) -> None:
     """Wait until nobody needs the pool, then refuse calls and take its address away.
 
-    Under the lock nobody starts another pool, and whoever found this one before has called it, by
-    which it is wanted again.
+    The lock keeps others from starting a pool meanwhile. Whoever found this one before the lock was
+    taken has called it, and that call counts as need.
     """
     while True:
         await asyncio.sleep(max(linger - pool.quiet_for(), _LOCK_SECONDS))

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Seconds for which a pool without sessions waits for another.
-LINGER = 60.0
+LINGER_SECONDS = 60.0
 
 _START_SECONDS = 30.0
 _CALL_SECONDS = 5.0
-_LOCK_POLL = 0.02
+_LOCK_POLL_SECONDS = 0.02
 _QUESTION = f"/listSessions?api-version={DEFAULT_VERSION}"
 # Secrets of other pools, and what would have an interpreter watch the kernel's process.
 _NOT_FOR_POOLS = ("DYNAMIC_SESSIONS_TOKEN", "DYNAMIC_SESSIONS_IDENTIFIER", "JPY_PARENT_PID")
@@ -124,13 +124,13 @@ class PersonalFiles:
                 except BlockingIOError:
                     if time.monotonic() >= end:
                         raise TimeoutError from None
-                    time.sleep(_LOCK_POLL)
+                    time.sleep(_LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(file)
 
 
-def find_or_start(*, linger: float = LINGER) -> PoolAddress:
+def find_or_start(*, linger: float = LINGER_SECONDS) -> PoolAddress:
     """Return the person's pool, started if none runs. Blocks for a second or so.
 
     Several processes that call at once get the same pool.

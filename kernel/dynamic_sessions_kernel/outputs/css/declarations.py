@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import tinycss2
 
-from dynamic_sessions_kernel.outputs.cache import MAX_ATTRIBUTE, remembered
+from dynamic_sessions_kernel.outputs.cache import MAX_ATTRIBUTE_CHARS, remembered
 from dynamic_sessions_kernel.outputs.prefixes import PREFIX
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _NO_NEGATIVE = ("margin", "text-indent", "letter-spacing", "word-spacing")
 
 _MAX_NESTING = 8
-_MAX_STRING = 1_000
+_MAX_STRING_CHARS = 1_000
 
 _PROPERTY = re.compile(r"[a-z-]{1,40}")
 _IDENTIFIER = re.compile(r"-{0,2}[^\W\d][\w-]{0,80}")
@@ -79,7 +79,7 @@ def style_attribute(source: str, *, drawing: bool = False) -> str:
         source: the attribute as it came.
         drawing: whether it is an element's of an SVG drawing.
     """
-    return "" if len(source) > MAX_ATTRIBUTE else declarations(source, drawing=drawing)
+    return "" if len(source) > MAX_ATTRIBUTE_CHARS else declarations(source, drawing=drawing)
 
 
 @remembered
@@ -192,7 +192,7 @@ def matching(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _string(value: str) -> str:
-    if len(value) > _MAX_STRING:
+    if len(value) > _MAX_STRING_CHARS:
         raise RefusedError("a long string")
     return '"' + _IN_A_STRING.sub(_escaped, value) + '"'
 

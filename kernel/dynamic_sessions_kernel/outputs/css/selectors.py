@@ -1,7 +1,8 @@
-"""Selectors of a session's style sheets, written so that they select within their output alone.
+"""Selectors of a session's style sheets, scoped to the output that defines them.
 
 A selector is put under a class of the output's own, and its names get the prefix that the names of
-the output get. As in `css`, it is read by a parser and written anew from words that need no escape.
+the output get. As in `declarations`, a parser reads it, and it is written anew from words that need
+no escape.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Style sheets of static outputs, kept to the output that brought them."""
+"""Style sheets of static outputs, scoped to the output that defines them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tinycss2.ast import Node
 
 #: Larger sheets go into a frame, where the browser's own parser reads them.
-MAX_SHEET = 400_000
+MAX_SHEET_CHARS = 400_000
 
 _MAX_NESTING = 2
 _MEDIA = re.compile(r"[\w\s():,.-]{1,200}")

@@ -19,11 +19,11 @@ import re
 
 from . import cdn
 
-#: The class of our frames; no class from a session lacks the prefix of `names.PREFIX`.
+#: The class of our frames. A session cannot use it: its own classes always carry `prefixes.PREFIX`.
 FRAME_CLASS = "dynamic-sessions-output"
 
-_INITIAL_HEIGHT = 150
-_MAX_HEIGHT = 8000
+_INITIAL_HEIGHT_PX = 150
+_MAX_HEIGHT_PX = 8000
 
 # WebRTC asks no policy, so its constructors go. A frame within the frame would bring them back:
 # none can be reached from outside, all of them being of different origins, and those that bring
@@ -111,7 +111,7 @@ if (!window.dynamicSessionsFrames) {{
     if (!Number.isFinite(height) || height < 0) return;
     for (const frame of document.querySelectorAll("iframe.{FRAME_CLASS}")) {{
       if (event.source === frame.contentWindow) {{
-        frame.style.height = Math.min(Math.ceil(height), {_MAX_HEIGHT}) + "px";
+        frame.style.height = Math.min(Math.ceil(height), {_MAX_HEIGHT_PX}) + "px";
       }}
     }}
   }});
@@ -191,7 +191,7 @@ def framed(html: str, *, instead: str) -> str:
     fallback = _IFRAME_END.sub("&lt;/", instead)
     return (
         f'<iframe class="{FRAME_CLASS}" title="Isolated output" {_attributes()}'
-        f' style="display:block;border:0;width:100%;height:{_INITIAL_HEIGHT}px"'
+        f' style="display:block;border:0;width:100%;height:{_INITIAL_HEIGHT_PX}px"'
         f' srcdoc="{escapes.escape(_outer(html))}">{fallback}</iframe>'
         f"<script>{_PAGE_SCRIPT}</script>"
     )

@@ -54,7 +54,7 @@ def shown(source: str, *, plain: str = "") -> Shown:
         plain: its `text/plain`, shown instead where frames are dropped and nothing static is left.
     """
     sheet, unstyled = _apart(source)
-    fits = len(sheet) <= stylesheets.MAX_SHEET
+    fits = len(sheet) <= stylesheets.MAX_SHEET_CHARS
     if fits and (body := fast_path.rewritten(unstyled)) is not None:
         return Shown(_styled(source, sheet, body), False, False)
     linked = _FRAME.sub(_as_link, unstyled)
@@ -110,7 +110,7 @@ def _styled(source: str, sheet: str, body: str) -> str:
 
 def _instead(source: str, plain: str) -> str:
     try:
-        static = sanitised(source) if len(source) <= stylesheets.MAX_SHEET else ""
+        static = sanitised(source) if len(source) <= stylesheets.MAX_SHEET_CHARS else ""
     except parse_cost.TooMuchError:
         static = ""
     if not _text_of(static).strip():

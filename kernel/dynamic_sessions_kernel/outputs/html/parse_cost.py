@@ -1,10 +1,9 @@
-"""What it takes to parse HTML, told before it is parsed.
+"""What it costs to parse HTML, estimated before it is parsed.
 
-A parser is made for pages as people write them. What takes it no time there can take the square of
-the length elsewhere: elements nested deep, left open, or put where a table has no place for them;
-attributes and references by the thousand. So 100 KB can take minutes, or gigabytes. Small numbers
-of such things do no harm. Where there are many, tags are matched to each other, and whatever makes
-that uncertain counts against the output.
+Parsing is quadratic for some inputs: deep nesting, unclosed tags, content that a table has no place
+for, attributes and references by the thousand. So 100 KB can take minutes, or gigabytes. A few of
+these cost nothing. Where there are many, this module matches the tags to each other, and counts
+what it cannot match against the output.
 """
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ def _nesting(source: str, flat: frozenset[str]) -> _Nesting:
             found.misplaced += 1
         if tag in flat:
             continue
-        # A tag that closes another element than the last closes none, or none for certain.
+        # A closing tag that does not match the innermost open element is ignored.
         if tag.startswith("/"):
             if opened and opened[-1] == tag[1:]:
                 closed = opened.pop()

@@ -74,7 +74,7 @@ def handles(source: str) -> bool:
 def _attribute(tag: str, name: str, value: str) -> str | None:
     """Return an attribute's value as it may be, None to leave it out; never raises.
 
-    The parser keeps an attribute as it came where its filter fails.
+    nh3 leaves an attribute out where its filter raises, and reports the exception elsewhere.
     """
     try:
         kept = _judged(tag, name, value)

@@ -17,7 +17,7 @@ _ROOTS = re.compile(r'"roots":\{([^{}]{0,10000})\}')
 _ROOT = re.compile(r'"([\w-]{1,80})":"([\w-]{1,80})"')
 
 #: The library in one piece is 5 MB; a session that sends more does something else.
-_MAX_INLINE = 16 * 1024 * 1024
+_MAX_INLINE_CHARS = 16 * 1024 * 1024
 
 #: Where the library would be, had the session not said: figures still carry their version.
 _VERSION = re.compile(r'"version":"(\d{1,3}\.\d{1,3}\.\d{1,3})"')
@@ -34,7 +34,7 @@ class Bokeh:
         addresses = dict.fromkeys(_LIBRARY.findall(script))
         if addresses:
             self._library = "".join(f'<script src="{address}"></script>' for address in addresses)
-        elif len(script) <= _MAX_INLINE:
+        elif len(script) <= _MAX_INLINE_CHARS:
             self._library = f"<script>{escaped(script)}</script>"
 
     def figure(self, script: str) -> str:

@@ -20,8 +20,8 @@ _PLOTLY = "https://cdn.plot.ly/plotly-4.1.1.min.js"
 _VEGA_MAJORS = {"3": "5", "4": "5", "5": "5", "6": "6"}
 
 _MAX_DEPTH = 100
-_MAX_HEIGHT = 8000
-_HEIGHT = 450
+_MAX_HEIGHT_PX = 8000
+_HEIGHT_PX = 450
 
 
 def bounded(value: Any) -> bool:
@@ -136,7 +136,9 @@ def plotly_page(figure: Any) -> str:
     layout = figure.get("layout") if isinstance(figure, dict) else None
     height = layout.get("height") if isinstance(layout, dict) else None
     pixels = (
-        int(height) if isinstance(height, (int, float)) and 0 < height < _MAX_HEIGHT else _HEIGHT
+        int(height)
+        if isinstance(height, (int, float)) and 0 < height < _MAX_HEIGHT_PX
+        else _HEIGHT_PX
     )
     return (
         f'<div id="plot" style="height:{pixels}px"></div><script src="{_PLOTLY}"></script>'

@@ -70,7 +70,7 @@ class Pending:
         for one in waiting.values():
             if not one.future.done():
                 one.future.set_exception(error)
-                one.future.exception()  # counts as seen, also where nobody waits any more
+                one.future.exception()  # asyncio would log it where nobody waits any more
         return any(one.missing <= _ENDS_EXECUTION for one in waiting.values())
 
     def _add(self, identity: str, missing: set[str]) -> asyncio.Future[dict[str, Any]]:

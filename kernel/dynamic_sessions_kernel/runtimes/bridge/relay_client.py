@@ -257,7 +257,7 @@ class RelayClient:
     def _resolve(self, error: DynamicSessionsError) -> None:
         if not self._opened.done():
             self._opened.set_exception(error)
-            self._opened.exception()  # counts as seen, also where nobody waits any more
+            self._opened.exception()  # asyncio would log it where nobody waits any more
 
     async def _until_due(self) -> bool:
         """Wait until an exchange is due; return False when the connection is over."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Well below the shortest cool-down, so that one lost call does not matter.
-INTERVAL = 120.0
+INTERVAL_SECONDS = 120.0
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class KeepAlive:
     """
 
     def __init__(self, touch: Callable[[], object], limit: float) -> None:
-        self.interval = min(INTERVAL, limit)
+        self.interval = min(INTERVAL_SECONDS, limit)
         self._touch = touch
         self._limit = limit
         self._last_use = 0.0

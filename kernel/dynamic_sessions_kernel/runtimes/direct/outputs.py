@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import ExecutionResult, Image
 
 #: Where the service cuts stdout and stderr, each, without a mark.
-SERVICE_CAP = 4096
+SERVICE_CAP_CHARS = 4096
 #: How much is asked for where the service lets one ask: the most that was seen to work.
-MAX_OUTPUT = 20_000
+MAX_OUTPUT_CHARS = 20_000
 
 
 def messages(result: ExecutionResult, parent: str, *, count: int, shows: bool) -> Iterator[Message]:
@@ -62,7 +62,7 @@ def _printed(name: str, text: str, parent: str) -> Iterator[Message]:
 
 def _cut(text: str) -> bool:
     # Bytes in one measurement of the service, characters in another.
-    return not {SERVICE_CAP, MAX_OUTPUT}.isdisjoint((len(text), len(text.encode())))
+    return not {SERVICE_CAP_CHARS, MAX_OUTPUT_CHARS}.isdisjoint((len(text), len(text.encode())))
 
 
 def _notice(name: str, parent: str) -> Message:

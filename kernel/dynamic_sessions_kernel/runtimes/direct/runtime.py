@@ -24,7 +24,7 @@ from dynamic_sessions_kernel.threads import start_call
 
 from . import remote_code
 from .keepalive import KeepAlive
-from .outputs import MAX_OUTPUT, messages
+from .outputs import MAX_OUTPUT_CHARS, messages
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import ExecutionResult
@@ -213,10 +213,10 @@ class DirectRuntime(Runtime):
         return future.done()
 
     def _execute(self, code: str) -> ExecutionResult:
-        return self._session.execute(code, max_output=MAX_OUTPUT)
+        return self._session.execute(code, max_output=MAX_OUTPUT_CHARS)
 
     def _late(self, running: asyncio.Future[ExecutionResult], parent: str) -> None:
-        """Give an interrupted cell what its code printed until its end."""
+        """Show in an interrupted cell what its code printed until its end."""
         self._ended(running)
         if running.cancelled() or running.exception() is not None:
             return

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 # Enough for the traceback of an interpreter that cannot start.
-WORDS_KEPT = 4000
+WORDS_KEPT_BYTES = 4000
 # A guard against runaway forks; threads count too, and some libraries start one for each core.
 PROCESSES = 4096
 # Where the interpreter finds the pipe on which it says that it is ready.
@@ -58,7 +58,7 @@ class _Interpreter:
 
 
 class Init:
-    """Heeds the pool and reaps the dead until the pool is gone.
+    """Follows the pool's orders and reaps dead processes until the pool is gone.
 
     Args:
         command: what starts an interpreter.
@@ -82,7 +82,7 @@ class Init:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        # Python's own handler would end process number 1, which is else deaf to its session.
+        # Process 1 ignores signals that it has no handler for; Python's default one would end it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         self._selector.register(self._control, selectors.EVENT_READ, self._heed)
         self._selector.register(wake, selectors.EVENT_READ, self._reap)
@@ -136,7 +136,7 @@ class Init:
 
     def _hear(self, pipe: int, interpreter: _Interpreter) -> None:
         piece = os.read(pipe, 65536)
-        interpreter.words = (interpreter.words + piece)[-WORDS_KEPT:]
+        interpreter.words = (interpreter.words + piece)[-WORDS_KEPT_BYTES:]
         if not piece:
             self._selector.unregister(pipe)
             os.close(pipe)

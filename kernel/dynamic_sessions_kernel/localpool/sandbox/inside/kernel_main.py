@@ -48,7 +48,7 @@ def launch(order: dict[str, Any]) -> None:
 
 
 def say_ready() -> None:
-    """Tell the init that cells can come."""
+    """Report to the init that executions can come."""
     os.write(READY_FD, b"!")
     os.close(READY_FD)
 
