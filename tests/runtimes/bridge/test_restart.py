@@ -1,0 +1,47 @@
+"""A restart brings back a clean IPython, whatever a cell had done to the one before."""
+
+from __future__ import annotations
+
+import pytest
+
+#: What makes cells fail, or show nothing, until Python is restarted.
+SPOILING = {
+    "pretty printing of another": "import pprint\n"
+    "get_ipython().display_formatter.formatters['text/plain'].for_type(\n"
+    "    int, lambda *_: 1 / 0)",
+    "a formatter of str that raises": "get_ipython().display_formatter.formatters['text/plain']"
+    ".for_type(str, lambda *_: 1 / 0)",
+    "no value is shown": "%config InteractiveShell.ast_node_interactivity = 'none'",
+    "a transformer that raises": "class T:\n"
+    "    def visit(self, node): raise ValueError('transformed')\n"
+    "get_ipython().ast_transformers.append(T())",
+    "a working directory that is gone": "import os\nos.mkdir('gone'); os.chdir('gone')\n"
+    "os.rmdir('../gone')",
+    "builtins without len": "import builtins\ndel builtins.len",
+    "builtins without str": "import builtins\ndel builtins.str",
+    "names of one's own": "str = len = print = 5",
+    "no stdout": "import sys\nsys.stdout.close()",
+    "an exit": "exit",
+    "a recursion limit": "import sys\nsys.setrecursionlimit(120)",
+}
+
+
+@pytest.mark.parametrize("name", SPOILING)
+def test_after_a_restart_cells_run_as_in_a_fresh_session(notebook, name):
+    # Some of these never end: their Python can send no reply any more.
+    notebook.start(f"print('begun', flush=True)\n{SPOILING[name]}")
+    notebook.until_printed("begun")
+    notebook.wait_for(notebook.runtime.restart()).result(60)
+    reply = notebook.run("print('printed'); len(str(12345))")
+    assert (reply["status"], reply["execution_count"]) == ("ok", 1)
+    assert notebook.text() == "printed\n"
+    assert notebook.value() == "5"
+
+
+def test_a_cell_at_input_ends_with_a_restart(notebook):
+    cell = notebook.start("input('Who? ')")
+    notebook.until(lambda message: message.channel == "stdin")
+    notebook.wait_for(notebook.runtime.restart()).result(60)
+    with pytest.raises(Exception, match="restarted"):
+        cell.result(10)
+    assert notebook.run("1")["execution_count"] == 1
