@@ -32,6 +32,9 @@ def test_azure_and_this_machine_may_be_sent_a_token(endpoint: str) -> None:
         "https://dynamicsessions.io.example.com/pool",
         "https://notdynamicsessions.io/pool",
         "https://dynamicsessions.io/pool",
+        "https://.dynamicsessions.io/pool",
+        "https://a..dynamicsessions.io/pool",
+        "https://westus2.dynamicsessions.io../pool",
     ],
 )
 def test_a_stranger_is_refused_the_token_and_told_why(endpoint: str) -> None:
@@ -45,6 +48,11 @@ def test_a_stranger_is_refused_the_token_and_told_why(endpoint: str) -> None:
 def test_token_hosts_names_further_hosts_exactly(hosts: object) -> None:
     assert parse_endpoint("https://pools.example.com/p", hosts).takes_token  # type: ignore[arg-type]
     assert not parse_endpoint("https://a.pools.example.com/p", hosts).takes_token  # type: ignore[arg-type]
+
+
+def test_a_name_with_an_empty_label_is_nobodys() -> None:
+    assert not parse_endpoint("https://a..example/p", ["a..example"]).takes_token
+    assert parse_endpoint("https://westus2.dynamicsessions.io./p").takes_token
 
 
 def test_a_stranger_may_be_used_without_a_token() -> None:

@@ -72,7 +72,7 @@ def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
         )
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
+        host = (parts.hostname or "").removesuffix(".")
         _ = parts.port  # raises where the number is no port
     except ValueError:
         raise SettingsError(f"The setting {SETTING} holds no usable host and port.") from None
@@ -84,7 +84,9 @@ def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
         )
     names = token_hosts.split(",") if isinstance(token_hosts, str) else token_hosts
     trusted = {name.strip().lower().rstrip(".") for name in names}
-    takes_token = loopback or host.endswith(AZURE_DOMAIN) or host in trusted
+    # Resolvers differ in what they make of an empty label, so it is nobody's name.
+    named = all(host.split("."))
+    takes_token = loopback or (named and (host.endswith(AZURE_DOMAIN) or host in trusted))
     return Endpoint(url, host, loopback, takes_token)
 
 
