@@ -34,6 +34,40 @@ def test_text_and_a_picture_pass_as_they_are() -> None:
     }
 
 
+def test_a_picture_keeps_its_background_and_the_text_for_who_cannot_see_it() -> None:
+    metadata = {"needs_background": "light", "image/png": {"alt": "a line", "unconfined": True}}
+    kept = shown({"text/plain": "x", "image/png": PNG}, metadata)["metadata"]
+    assert kept == {"needs_background": "light", "image/png": {"alt": "a line"}}
+    assert shown({"image/png": PNG}, {"needs_background": "x y"})["metadata"] == {}
+
+
+@pytest.mark.parametrize(
+    "mime",
+    [
+        "application/scrapbook.scrap.json+json",
+        "application/scrapbook.scrap.text+json",
+        "application/papermill.record/json",
+    ],
+)
+def test_what_a_pipeline_reads_passes_as_data(mime: str) -> None:
+    data = {mime: {"name": "score", "data": [1, {"a": None}]}, "text/plain": "x"}
+    metadata = {"scrapbook": {"name": "score", "data": True, "display": False}}
+    assert shown(data, metadata) == {"data": data, "metadata": metadata, "transient": {}}
+
+
+def test_what_a_pipeline_reads_is_bounded_and_named_where_it_is_left_out() -> None:
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    mime = "application/scrapbook.scrap.json+json"
+    content = {"data": {mime: deep}, "metadata": {"scrapbook": deep}}
+    message, notice = passed(OutputFilter(), "display_data", content)
+    assert message.content["data"] == {"text/plain": "<output>"}
+    assert message.content["metadata"] == {}
+    assert mime in notice.content["text"]
+    assert set(shown({"application/vdom.v1+json": {}})["data"]) == {"text/plain"}
+
+
 def test_a_picture_must_be_one() -> None:
     message, notice = passed(
         OutputFilter(), "display_data", {"data": {"image/png": "PGh0bWw+", "text/plain": "x"}}
@@ -82,6 +116,12 @@ def test_text_keeps_its_colours_and_loses_what_drives_a_terminal() -> None:
     text = "\x1b[31mred\x1b[0m \x1b]52;c;cHduZWQ=\x07\x1b[2J\x1bc\x9b5n\x1bP1$r\x1b\\50%\r100%\n"
     (message,) = passed(OutputFilter(), "stream", {"name": "stdout", "text": text})
     assert message.content["text"] == "\x1b[31mred\x1b[0m 50%\r100%\n"
+
+
+def test_text_moves_the_cursor_within_its_line_alone() -> None:
+    text = "1\x1b[3D2\x1b[K\x1b[2C3\x1b[1G4\x1b[A5\x1b[9B6\x1b[2;3H7\x1b[E8\x1b[F9"
+    (message,) = passed(OutputFilter(), "stream", {"name": "stdout", "text": text})
+    assert message.content["text"] == "1\x1b[3D2\x1b[K\x1b[2C3\x1b[1G456789"
 
 
 def test_an_error_is_text() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 
-#: Colours (m), the cursor movements that progress bars use, and erasing within a line (K).
-_KEPT = frozenset("mABCDGK")
+#: Colours (m), the cursor's movements within its line (C, D, G), and erasing there (K).
+#: Movements to other lines would overwrite what a terminal shows above, the person's input too.
+_KEPT = frozenset("mCDGK")
 
 _SUSPICIOUS = re.compile(r"[\x00-\x06\x0e-\x1f\x7f-\x9f]")
 _SEQUENCE = re.compile(

@@ -6,6 +6,7 @@ type is judged by itself, as though it were the only one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,13 @@ HTML = "text/html"
 MAX_TEXT_CHARS = 64 * 1024 * 1024
 _MAX_TYPES = 40
 _MAX_SIDE_PX = 20_000
+_MAX_ALT_CHARS = 4_000
+
+#: Programs that read outputs as data, under types of their own that no front end draws. A rule
+#: for every type that nobody is known to draw would be too wide: front ends have extensions for
+#: types such as `application/vdom.v1+json`, which puts elements into the page.
+_PIPELINES = ("scrapbook", "papermill")
+_DATA = re.compile(rf"application/(?:{'|'.join(_PIPELINES)})\.[\w.+/-]{{1,100}}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -69,18 +77,31 @@ def passed(
 
 
 def _metadata(metadata: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep sizes and the fold of JSON; other keys make front ends act, or mean nothing to them."""
-    kept = {}
+    """Keep what describes an output; other keys make front ends act, or mean nothing to them."""
+    kept: dict[str, Any] = {}
+    if metadata.get("needs_background") in ("light", "dark"):
+        kept["needs_background"] = metadata["needs_background"]
+    for owner in _PIPELINES:
+        if owner in metadata and viewers.bounded(metadata[owner]):
+            kept[owner] = metadata[owner]
     for mime in shown:
         given = metadata.get(mime)
-        if not isinstance(given, dict):
-            continue
-        sizes = {key: given[key] for key in ("width", "height") if _size(given.get(key))}
-        if mime == "application/json" and isinstance(given.get("expanded"), bool):
-            sizes["expanded"] = given["expanded"]
-        if sizes and (mime.startswith("image/") or mime == "application/json"):
-            kept[mime] = sizes
+        if isinstance(given, dict) and (described := _described(mime, given)):
+            kept[mime] = described
     return kept
+
+
+def _described(mime: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of one type: sizes, the text for who cannot see it, the fold of JSON."""
+    picture, data = mime.startswith("image/"), mime == "application/json"
+    if not picture and not data:
+        return {}
+    described = {key: given[key] for key in ("width", "height") if _size(given.get(key))}
+    if data and isinstance(given.get("expanded"), bool):
+        described["expanded"] = given["expanded"]
+    if picture and isinstance(given.get("alt"), str):
+        described["alt"] = ansi.harmless(given["alt"][:_MAX_ALT_CHARS])
+    return described
 
 
 def _size(value: object) -> bool:
@@ -99,8 +120,11 @@ def _text(value: object) -> str | None:
 Rule = Callable[[str, Any, Bundle], None]
 
 
-def _unknown(mime: str, _: Any, bundle: Bundle) -> None:
-    bundle.notices.append(notices.unknown_type(mime))
+def _unknown(mime: str, value: Any, bundle: Bundle) -> None:
+    if _DATA.fullmatch(mime) is None:
+        bundle.notices.append(notices.unknown_type(mime))
+    else:
+        _json(mime, value, bundle)
 
 
 def _silent(_mime: str, _value: Any, _bundle: Bundle) -> None:
