@@ -21,6 +21,31 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNEL_NAME = "dynamic-sessions"
 
 
+#: What each marker is known by, so that no test has to be remembered: fixtures that start or fetch
+#: something, and folders in which every test does.
+_FIXTURES = {
+    "slow": {"local_pool", "start_notebook", "new_manager", "start_pool", "shared_pool"}
+    | {"pool_address", "address", "interpreter", "runner", "clone"},
+    "browser": {"chromium", "lab", "npm_packages"},
+    "network": {"source_of", "installer"},
+}
+_FOLDERS = {
+    "slow": ("runtimes/bridge", "localpool", "project", "reliability", "session", "frontends"),
+    "browser": ("frontends",),
+    "network": ("project",),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what it needs."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parent.as_posix()
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for marker, names in _FIXTURES.items():
+            if fixtures & names or folder.startswith(_FOLDERS[marker]):
+                item.add_marker(marker)
+
+
 @pytest.fixture(scope="session")
 def local_pool() -> Iterator[LocalPool]:
     """An embedded pool, started as a person would."""

@@ -333,6 +333,7 @@ def test_every_line_end_of_python_parts_steps(cell):
     assert [step for step in shape(cell) if step] == [["1"], ("here", "a"), ["2"]]
 
 
+@pytest.mark.slow
 def test_hundreds_of_commands_in_a_cell_are_found_or_the_cell_is_left_alone():
     assert len(make_plan("\n".join(["%upload a"] * 100)).commands) == 100
     assert make_plan("\n".join(["%upload a"] * 501)).commands == ()

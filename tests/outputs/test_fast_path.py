@@ -109,6 +109,7 @@ def tree(source: str) -> str:
     return _PARSER.clean(source)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(anything)
 def test_what_a_glance_lets_through_means_what_the_cleaner_leaves(source: str) -> None:
@@ -120,6 +121,7 @@ def test_what_a_glance_lets_through_means_what_the_cleaner_leaves(source: str) -
         )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(anything)
 def test_what_a_glance_lets_through_ends_where_it_began(source: str) -> None:
@@ -142,6 +144,7 @@ def nestings(size: int) -> Iterator[str]:
                     yield f"{opening}{held}</{name}>{beside}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_no_nesting_that_is_let_through_ends_anywhere_else(size: int) -> None:
     let_through = 0

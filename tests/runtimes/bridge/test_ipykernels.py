@@ -21,6 +21,8 @@ from dynamic_sessions_kernel.errors import InterpreterRestartedError
 from dynamic_sessions_kernel.runtimes.bridge import remote_code
 from tests.runtimes.bridge.conftest import Interpreter, Notebook, notebook_on
 
+pytestmark = pytest.mark.network
+
 SESSIONS = {
     "this": None,
     "ipykernel-6": "ipykernel==6.29.5",
