@@ -1,35 +1,47 @@
-"""Formulas: front ends typeset TeX wherever they find it, and some commands reach the page.
+r"""Formulas: front ends typeset TeX wherever they find it, and some commands reach the page.
 
 MathJax knows links, classes, ids and style attributes. JupyterLab sets it up so that it refuses the
-worst; other front ends and exported notebooks do not.
+worst; other front ends and exported notebooks do not. No character is added or taken away, since
+people copy text out of outputs: in HTML an empty element parts such a command from its backslash,
+and typesetters read no formula across an element; where there are no elements, the text passes
+as preformatted HTML instead.
 """
 
 from __future__ import annotations
 
-import html
 import re
 
 _COMMANDS = (
-    "href|url|style|class|cssId|data|require|includegraphics|mmlToken|htmlClass|htmlId|htmlStyle"
-    "|htmlData|html@mathml|csname|tooltip|texttip|mathtip|toggle|bbox|fcolorbox|enclose"
+    "href|url|style|class|cssId|data|includegraphics|mmlToken|htmlClass|htmlId|htmlStyle"
+    "|htmlData|html@mathml|csname|tooltip|texttip|mathtip|toggle|bbox|fcolorbox"
+    # These may load the extensions that only draw, and take no attributes.
+    r"|require(?!\{(?:ams\w{0,8}|boldsymbol|braket|cancel|color|enclose|mhchem|physics)\})"
+    r"|enclose(?![ \t]{0,8}\{[\w ]{0,80}\}[ \t]{0,8}\{)"
 )
-_REACHING = re.compile(rf"(?:{_COMMANDS})(?![A-Za-z])")
-#: Nobody who writes HTML needs a reference for a backslash.
-_REFERRED = re.compile(r"&(?i:bsol|#0*92(?![0-9])|#x0*5c(?![0-9a-f]));?")
-#: A command, letters of which are perhaps written as HTML's references to characters.
-_COMMAND = re.compile(r"\\((?:[A-Za-z@]|&#[0-9A-Za-z]+;?|&commat;)+)")
-#: After the backslash it makes an unknown command of a known one; text looks as before.
-_ZERO_WIDTH = "\u200c"
+#: A backslash before such a command, or before letters that are perhaps references to characters,
+#: or a reference to a backslash, which nobody who writes HTML needs.
+_REACHING = re.compile(
+    rf"\\(?=(?:{_COMMANDS})(?![A-Za-z])|[A-Za-z@]{{0,16}}&(?:\#|commat))"
+    r"|&(?i:bsol|\#0*92(?![0-9])|\#x0*5c(?![0-9a-f]));?"
+)
+#: What begins a formula in text, perhaps as a reference to a character.
+_BEGINNING = re.compile(r"\$|\\[(\[]|\\begin|&(?:dollar|bsol|lpar|lsqb|lbrack|num|#)")
+#: A tag, whose attributes are no text, or what begins a command.
+_TAG_OR_REACHING = re.compile(rf'(<[^<>"]*(?:"[^"]*"[^<>"]*)*>)|{_REACHING.pattern}')
 
 
-def harmless(text: str) -> str:
-    r"""Return `text` with commands such as `\href` broken, so that no typesetter acts on them."""
-    if "&" in text:
-        text = _REFERRED.sub(rf"\g<0>{_ZERO_WIDTH}", text)
-    return _COMMAND.sub(_broken, text) if "\\" in text else text
+def acts(text: str) -> bool:
+    r"""Whether a typesetter that reads `text` would follow commands such as `\href`."""
+    return _REACHING.search(text) is not None
 
 
-def _broken(command: re.Match[str]) -> str:
-    if _REACHING.match(html.unescape(command[1])) is None:
-        return command[0]
-    return f"\\{_ZERO_WIDTH}{command[1]}"
+def inert(markup: str, parting: str = "<span></span>") -> str:
+    r"""Return markup in which no typesetter finds commands such as `\href`; its text is the same.
+
+    Args:
+        markup: HTML or SVG as a parser writes it: attributes in double quotes, each `<` a tag's.
+        parting: an empty element that may stand anywhere in its text.
+    """
+    if not acts(markup) or _BEGINNING.search(markup) is None:
+        return markup
+    return _TAG_OR_REACHING.sub(lambda found: found[0] if found[1] else found[0] + parting, markup)

@@ -45,7 +45,8 @@ class Bundle:
         plain: its `text/plain`, made harmless.
         bokeh: what is known of the session's Bokeh.
         shown: what reaches the front end.
-        frames: HTML that stands in for types which act, offered if the bundle has no HTML.
+        frames: HTML that stands in for types which may not pass as they are, offered if the bundle
+            has no HTML.
         notices: what the person should know about this output.
     """
 
@@ -142,6 +143,26 @@ def _textual(clean: Callable[[str], str]) -> Rule:
     return rule
 
 
+def _markdown(mime: str, value: Any, bundle: Bundle) -> None:
+    text = _text(value)
+    if text is None:
+        bundle.notices.append(notices.malformed(mime))
+    elif markdown.passes(text):
+        bundle.shown[mime] = text
+    else:
+        bundle.frames.append(markdown.rendered(text))
+
+
+def _latex(mime: str, value: Any, bundle: Bundle) -> None:
+    text = _text(value)
+    if text is None:
+        bundle.notices.append(notices.malformed(mime))
+    elif latex.acts(text):
+        bundle.frames.append(output.preformatted(text))
+    else:
+        bundle.shown[mime] = text
+
+
 def _image(mime: str, value: Any, bundle: Bundle) -> None:
     data = images.checked(mime, _text(value))
     if data is None:
@@ -225,8 +246,8 @@ def _widget(_mime: str, _value: Any, bundle: Bundle) -> None:
 _RULES: dict[str, Rule] = {
     PLAIN: _textual(ansi.harmless),
     HTML: _html,
-    "text/markdown": _textual(markdown.harmless),
-    "text/latex": _textual(latex.harmless),
+    "text/markdown": _markdown,
+    "text/latex": _latex,
     "image/png": _image,
     "image/jpeg": _image,
     "image/gif": _image,

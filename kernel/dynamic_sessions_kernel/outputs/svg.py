@@ -74,6 +74,7 @@ class _Writer:
         self._open: list[str] = []
         self._skipping = 0
         self._style: list[str] | None = None
+        self._texts: list[str] = []
         self._scope = ""
 
     def write(self, source: str) -> str:
@@ -92,6 +93,14 @@ class _Writer:
         except expat.ExpatError as error:
             raise NotADrawingError(f"not well-formed: {error}") from None
         return "".join(self._out)
+
+    def _said(self) -> None:
+        """Write the text before a tag, which the parser hands over in pieces."""
+        text, self._texts = "".join(self._texts), []
+        if self._open and self._open[-1] not in {"", "svg", "g", "defs"}:
+            self._out.append(latex.inert(escape(text), "<tspan></tspan>"))
+        elif text.strip() == "":
+            self._out.append(text)
 
     def _refuse(self, *_: object) -> None:
         raise NotADrawingError("it declares entities")
@@ -115,6 +124,7 @@ class _Writer:
         if namespace not in {_SVG, ""} or self._skipping:
             self._skipping += 1
             return
+        self._said()
         if local in _TRANSPARENT:
             self._open.append("")
             return
@@ -175,15 +185,14 @@ class _Writer:
             return
         if self._style is not None:
             self._style.append(text)
-        elif self._open and self._open[-1] not in {"", "svg", "g", "defs"}:
-            self._out.append(escape(latex.harmless(text)))
-        elif text.strip() == "":
-            self._out.append(text)
+        else:
+            self._texts.append(text)
 
     def _end(self, _: str) -> None:
         if self._skipping:
             self._skipping -= 1
             return
+        self._said()
         local = self._open.pop()
         if local == "style":
             source = "".join(self._style or ())

@@ -6,6 +6,7 @@ an effect and never lets one through.
 
 from __future__ import annotations
 
+import html as escapes
 import re
 from dataclasses import dataclass
 
@@ -89,6 +90,11 @@ def sanitised(source: str) -> str:
     return _styled(source, sheet, sanitizer.clean(unstyled))
 
 
+def preformatted(text: str) -> str:
+    """Return HTML that shows a text letter by letter."""
+    return latex.inert(f"<pre>{escapes.escape(text, quote=False)}</pre>")
+
+
 def _apart(source: str) -> tuple[str, str]:
     """Return the style sheets in HTML as one, and the rest of it."""
     pieces = _STYLE.split(source)
@@ -97,7 +103,7 @@ def _apart(source: str) -> tuple[str, str]:
 
 def _styled(source: str, sheet: str, body: str) -> str:
     """Put the sheet of an output back before its sanitised body."""
-    body = latex.harmless(body)
+    body = latex.inert(body)
     if not sheet:
         return body
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.

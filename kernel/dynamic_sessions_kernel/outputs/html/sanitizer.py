@@ -47,6 +47,8 @@ _ATTRIBUTES = {
 }
 _MEDIA = re.compile(r"data:(?:audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=\s]+")
 _LINK = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
+#: It has no scheme, host, query or step upward, since it stands on Jupyter's origin.
+_PATH = re.compile(r"[^\W_][\w .,()+@%/-]{0,400}\.[a-z]{1,8}(?:#[\w.-]{0,200})?")
 _PICTURE = re.compile(r"data:(image/(?:png|jpe?g|gif|webp));base64,(.*)", re.DOTALL | re.IGNORECASE)
 
 _HANDLER = re.compile(r"[\s\"'/]on[a-z]{3,}\s*=", re.IGNORECASE)
@@ -95,7 +97,7 @@ def _judged(tag: str, name: str, value: str) -> str | None:
     if name == "src":
         return _source(tag, value)
     if name == "href":
-        return value if _LINK.match(value) else None
+        return value if _LINK.match(value) or _is_path(value) else None
     return value
 
 
@@ -111,8 +113,21 @@ def _source(tag: str, value: str) -> str | None:
 
 
 def _relative(address: str) -> str | None:
-    # A link within the output still finds its place; any other would name this server's pages.
-    return f"#{prefixes.PREFIX}{address[1:]}" if address.startswith("#") else None
+    # A link within the output still finds its place, and one to a file beside the notebook; any
+    # other would name this server's pages.
+    if address.startswith("#"):
+        return f"#{prefixes.PREFIX}{address[1:]}"
+    return address if _is_path(address) else None
+
+
+def _is_path(address: str) -> bool:
+    """Whether an address is plainly one of a file beside the notebook, or below its folder."""
+    return (
+        _PATH.fullmatch(address) is not None
+        and ".." not in address
+        and "//" not in address
+        and "%" not in address.replace("%20", "")
+    )
 
 
 _CLEANER = nh3.Cleaner(
