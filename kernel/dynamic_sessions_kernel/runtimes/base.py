@@ -74,6 +74,10 @@ class Runtime(ABC):
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where this runtime has no answer."""
 
+    async def serve_comm(self, request: Request) -> None:
+        """Hand over a comm's message at once, and wait until the session has served it."""
+        self.tell(request)
+
     @abstractmethod
     def tell(self, request: Request) -> None:
         """Hand over a message that has no reply: `comm_*`, `input_reply`."""

@@ -204,16 +204,33 @@ class BridgeRuntime(Runtime):
         if request.msg_type != "complete_request":
             return await self._ask(request)
         # One at a time: on two channels two would run at once, which jedi is not made for.
-        async with self._completing:
+        try:
+            await asyncio.wait_for(self._completing.acquire(), self._times.completion_turn)
+        except TimeoutError:
+            return None  # the one before is stuck
+        try:
             return await self._ask(request)
+        finally:
+            self._completing.release()
 
-    async def _ask(self, request: Request) -> Content:
+    async def _ask(self, request: Request) -> Content | None:
         at_once = self._pending.executing is not None or request.msg_type == "debug_request"
         reply = request.msg_type.replace("_request", "_reply")
         future = self._pending.add_request(request.id, reply)
         try:
             self._forward("control" if at_once else "shell", request)
             return await future
+        finally:
+            self._pending.forget(request.id)
+
+    async def serve_comm(self, request: Request) -> None:
+        """Hand over a comm's message, and wait until the ipykernel has served it."""
+        if self._link is None or not self._link.is_open:
+            return
+        served = self._pending.add_comm(request.id)
+        try:
+            self.tell(request)
+            await served
         finally:
             self._pending.forget(request.id)
 

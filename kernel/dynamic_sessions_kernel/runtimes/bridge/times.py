@@ -26,6 +26,7 @@ class BridgeTimes:
             its pool is full.
         restart_limit: how long a restart may take.
         clear_limit: the same on the kernel's way out.
+        completion_turn: how long a completion waits for the one before.
     """
 
     first_hold: float = 0.3
@@ -45,3 +46,4 @@ class BridgeTimes:
     opening_full: float = 60.0
     restart_limit: float = 20.0
     clear_limit: float = 1.2
+    completion_turn: float = 1.0

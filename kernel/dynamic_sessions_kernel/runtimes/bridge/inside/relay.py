@@ -66,6 +66,8 @@ class Relay:
         self._life = 1
         self._count = 1
         self._executing: dict[str, set[str]] = {}
+        # Other requests and comm messages whose end, reply or idle status, has not come yet.
+        self._asked: set[str] = set()
         self._waiter: _Waiter | None = None
         self._callers: dict[int, _Caller] = {}
         self._poller = zmq.Poller()
@@ -228,6 +230,8 @@ class Relay:
         interpreter = self._interpreter or self._start_interpreter()
         if msg_type == "execute_request":
             self._executing[head["id"]] = set()
+        elif channel in {"shell", "control"}:
+            self._asked.add(head["id"])
         interpreter.send(channel, msg_type, head["id"], message[1:])
 
     def _start_interpreter(self) -> KernelProcess:
@@ -243,6 +247,7 @@ class Relay:
             self._interpreter.end()
             self._interpreter = None
         self._executing.clear()
+        self._asked.clear()
         self._life += 1
         self._count = 1
 
@@ -292,18 +297,24 @@ class Relay:
             count = message.content().get("execution_count")
             if isinstance(count, int) and not isinstance(count, bool):
                 self._count = count + 1
-        if msg_type in _SILENT_TYPES and not self._ends_execution(message):
+        if msg_type in _SILENT_TYPES and not self._ends_request(message):
             return
         self._write({"from": channel, "type": msg_type, "parent": parent}, message.body)
-        if channel == "iopub" and msg_type != "status":
+        if parent in self._asked and (channel != "iopub" or msg_type == "status"):
+            self._asked.discard(parent)
+            self._hasten(0.0)
+        elif channel == "iopub" and msg_type != "status":
             self._hasten(_LINGER_SECONDS)
         elif msg_type in {"execute_reply", "status"}:
             self._completed(msg_type, parent)
         else:
             self._hasten(0.0)
 
-    def _ends_execution(self, message: KernelMessage) -> bool:
-        if message.msg_type != "status" or message.parent not in self._executing:
+    def _ends_request(self, message: KernelMessage) -> bool:
+        """Whether a message is the idle status of a request whose end has not come yet."""
+        if message.msg_type != "status":
+            return False
+        if message.parent not in self._executing and message.parent not in self._asked:
             return False
         return bool(message.content().get("execution_state") == "idle")
 
