@@ -54,11 +54,17 @@ class OutputFilter:
         mode: `isolated`, or `trusted` to let everything of the protocol through.
         holds_command: whether a text holds one of this kernel's commands if it becomes a cell. No
             session may propose such a cell, not even a trusted one.
+        was_typed: whether the person typed this text as a cell: then the history may hold it.
     """
 
     def __init__(
-        self, mode: Mode = "isolated", *, holds_command: Callable[[str], bool] = lambda _: False
+        self,
+        mode: Mode = "isolated",
+        *,
+        holds_command: Callable[[str], bool] = lambda _: False,
+        was_typed: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._was_typed = was_typed
         self._mode: Mode = mode
         self._holds_command = holds_command
         self._lock = threading.Lock()
@@ -66,7 +72,7 @@ class OutputFilter:
 
     def _nothing_known(self) -> _Known:
         bokeh = Bokeh()
-        replies = Replies(bokeh, self._holds_command)
+        replies = Replies(bokeh, self._holds_command, self._was_typed)
         return _Known(self._mode == "trusted", bokeh, replies)
 
     @property

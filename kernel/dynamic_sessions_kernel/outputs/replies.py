@@ -37,10 +37,17 @@ class Replies:
     Args:
         bokeh: what is known of the session's Bokeh.
         holds_command: whether a text holds a command of this kernel if it becomes a cell.
+        was_typed: whether the person typed this text as a cell.
     """
 
-    def __init__(self, bokeh: Bokeh, holds_command: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        bokeh: Bokeh,
+        holds_command: Callable[[str], bool],
+        was_typed: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._bokeh = bokeh
+        self._was_typed = was_typed
         self._holds_command = holds_command
         self._rules: dict[str, Callable[[Content, list[Notice]], Content]] = {
             "execute_reply": self._execute,
@@ -201,7 +208,8 @@ class Replies:
     def _history(self, content: Content, _: list[Notice]) -> Content:
         """Keep (session, line, input), where input may be a pair of input and output.
 
-        An input that holds a command of this kernel is left out: the arrow keys put it into a cell.
+        An input that holds a command of this kernel is left out, unless the person typed it: the
+        arrow keys put it into a cell.
         """
         kept = []
         entries = content.get("history")
@@ -214,7 +222,7 @@ class Replies:
                 proposed = _string(text[0]) if text else ""
             else:
                 source = proposed = _string(text)
-            if self._holds_command(proposed):
+            if self._holds_command(proposed) and not self._was_typed(proposed):
                 continue
             kept.append([_count(session) or 0, _count(line) or 0, source])
         return {"status": "ok", "history": kept}
