@@ -62,12 +62,12 @@ def test_the_first_cell_starts_the_pool_and_says_so_once(personal, runtime_folde
     assert pools(runtime_folder) == []
     ran = first.run("1 + 1")
     assert ran.result == "2"
-    (notice,) = ran.stderr.splitlines()
+    (notice,) = ran.notices.splitlines()
     assert "embedded pool" in notice
     assert "sandbox" in notice
-    assert first.run("1 + 1").stderr == ""
+    assert first.run("1 + 1").notices == ""
     second = personal()
-    assert second.run("2 + 2").stderr == ""
+    assert second.run("2 + 2").notices == ""
     assert len(pools(runtime_folder)) == 1
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import uuid
+from typing import Any
 
 import pytest
 
@@ -282,21 +283,52 @@ def test_a_wrong_setting_is_told_in_the_cell_and_names_its_variable(
     assert variable in error
 
 
+def debug(notebook, command: str, **arguments: object) -> dict[str, Any]:
+    channel, session = notebook.client.control_channel, notebook.client.session
+    request = {"type": "request", "seq": 7, "command": command, "arguments": arguments}
+    channel.send(session.msg("debug_request", request))
+    return channel.get_msg(timeout=60)["content"]
+
+
 def test_a_debugger_that_asks_before_a_session_exists_gets_an_answer_and_makes_none(
     new_notebook, local_pool
 ) -> None:
     notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="auto")
     assert notebook.ask("kernel_info")["supported_features"] == ["debugger"]
-    channel, session = notebook.client.control_channel, notebook.client.session
-    replies = []
-    for command in ("debugInfo", "initialize"):
-        request = {"type": "request", "seq": 7, "command": command, "arguments": {}}
-        channel.send(session.msg("debug_request", request))
-        replies.append(channel.get_msg(timeout=10)["content"])
-    told, refused = replies
+    told = debug(notebook, "debugInfo")
     assert (told["success"], told["request_seq"], told["body"]["isStarted"]) == (True, 7, False)
+    refused = debug(notebook, "evaluate", expression="1")
     assert (refused["success"], "run a cell first" in refused["message"]) == (False, True)
     assert identifier_of(notebook) not in local_pool.identifiers()
+
+
+def test_a_debugger_that_is_switched_on_before_the_first_cell_starts(
+    new_notebook, local_pool
+) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="auto")
+    assert debug(notebook, "initialize", clientID="test", adapterID="test")["success"]
+    assert identifier_of(notebook) in local_pool.identifiers()
+    assert debug(notebook, "debugInfo")["body"]["isStarted"]
+
+
+def test_why_the_debugger_cannot_start_is_shown_under_the_cell_that_ran_last(new_notebook) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    cell = notebook.send(
+        "kernel = get_ipython().kernel\n"
+        "kernel.debugger = None\n"
+        "async def without(message):\n    return {}\n"
+        "kernel.do_debug_request = without"
+    )
+    notebook.wait(cell, timeout=60)
+    refused = debug(notebook, "initialize", clientID="test")
+    assert not refused["success"]
+    assert "has no `debugpy`" in refused["message"]
+    assert notebook.until(cell, "display_data")["data"] == {"text/plain": refused["message"]}
+
+
+def test_the_direct_runtime_says_that_it_has_no_debugger(new_notebook) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="direct")
+    assert "no debugger" in debug(notebook, "initialize")["message"]
 
 
 def test_a_direct_execution_offers_no_debugger_and_no_subshells(direct) -> None:

@@ -156,7 +156,7 @@ def test_the_kernelspec_is_the_users_and_has_the_absolute_interpreter(
         "display_name": "Dynamic Sessions (Python)",
         "language": "python",
         "interrupt_mode": "message",
-        "metadata": {"supported_encryption": ["curve"]},
+        "metadata": {"debugger": True, "supported_encryption": ["curve"]},
     }
     logos = {"logo-32x32.png", "logo-64x64.png", "logo-svg.svg"}
     assert {file.name for file in folder.iterdir()} == {"kernel.json"} | logos

@@ -43,7 +43,7 @@ def test_a_restart_clears_variables_and_keeps_files_without_a_word(notebook) -> 
     notebook.run("x = 1; open('kept.txt', 'w').close()")
     notebook.restart()
     ran = notebook.run("import os; os.listdir(), 'x' in globals()")
-    assert (ran.result, ran.stderr) == ("(['kept.txt'], False)", "")
+    assert (ran.result, ran.notices) == ("(['kept.txt'], False)", "")
     assert notebook.run("1").count == ran.count + 1
 
 
@@ -65,12 +65,12 @@ def test_after_a_crash_the_session_and_its_variables_are_found_and_that_is_said(
     notebook.ask("complete", "x")  # with which the session learns that the cell's end has come
     crash(notebook)
     silent = notebook.run("pass", silent=True)
-    assert silent.stderr == ""
+    assert silent.notices == ""
     ran = notebook.run("import os; x, os.listdir()")
     assert ran.result == "(1, ['kept.txt'])"
-    assert ran.stderr.count("\n") == 1
-    assert "with variables and files" in ran.stderr
-    assert notebook.run("x").stderr == ""
+    assert ran.notices.count("\n") == 1
+    assert "with variables and files" in ran.notices
+    assert notebook.run("x").notices == ""
 
 
 def test_after_a_crash_variables_that_died_meanwhile_are_said_to_be_gone(
@@ -94,7 +94,7 @@ def test_after_a_crash_variables_that_died_meanwhile_are_said_to_be_gone(
         assert killed.succeeded, killed.stderr
     ran = notebook.run("import os; 'x' in globals(), os.listdir()")
     assert ran.result == "(False, ['kept.txt'])"
-    assert "the variables are gone" in ran.stderr
+    assert "the variables are gone" in ran.notices
 
 
 def test_after_a_crash_a_cell_that_still_runs_is_said_to_and_can_be_interrupted(
@@ -105,11 +105,11 @@ def test_after_a_crash_a_cell_that_still_runs_is_said_to_and_can_be_interrupted(
     notebook.until(cell, "stream")
     crash(notebook)
     waiting = notebook.send("x")
-    notebook.until(waiting, "stream")
+    notebook.until(waiting, "display_data")
     notebook.interrupt()
     ran = notebook.wait(waiting)
     assert ran.result == "1"
-    assert "still runs in it" in ran.stderr
+    assert "still runs in it" in ran.notices
 
 
 def test_after_a_crash_a_cell_that_ended_unseen_is_said_to_have(new_notebook, local_pool) -> None:
@@ -127,8 +127,8 @@ def test_after_a_crash_a_cell_that_ended_unseen_is_said_to_have(new_notebook, lo
     start_anew(notebook)
     ran = notebook.run("1")
     assert (ran.status, ran.stdout) == ("ok", "")
-    assert "has ended; what it printed last may not have been shown" in ran.stderr
-    assert notebook.run("1").stderr == ""
+    assert "has ended; what it printed last may not have been shown" in ran.notices
+    assert notebook.run("1").notices == ""
 
 
 def test_after_a_crash_a_session_that_is_gone_is_said_to_be(notebook, local_pool) -> None:
@@ -138,7 +138,7 @@ def test_after_a_crash_a_session_that_is_gone_is_said_to_be(notebook, local_pool
         pool.session(identifier_of(notebook)).delete()
     ran = notebook.run("import os; 'x' in globals(), os.listdir()")
     assert ran.result == "(False, [])"
-    assert "Its session is gone" in ran.stderr
+    assert "Its session is gone" in ran.notices
 
 
 def test_after_a_restart_a_session_that_is_gone_is_said_to_be(notebook, local_pool) -> None:
@@ -148,7 +148,7 @@ def test_after_a_restart_a_session_that_is_gone_is_said_to_be(notebook, local_po
         pool.session(identifier_of(notebook)).delete()
     ran = notebook.run("import os; os.listdir()")
     assert ran.result == "[]"
-    assert "its files with it" in ran.stderr
+    assert "its files with it" in ran.notices
 
 
 def test_a_crash_before_the_first_cell_after_a_restart_clears_variables_all_the_same(
@@ -170,7 +170,7 @@ def test_another_kernel_of_one_identifier_starts_with_fresh_variables(
     first = new_notebook(**shared)
     first.run("x = 1")
     ran = new_notebook(**shared).run("'x' in globals()")
-    assert (ran.result, ran.stderr) == ("False", "")
+    assert (ran.result, ran.notices) == ("False", "")
 
 
 def test_the_note_for_the_next_process_is_private_and_goes_with_the_kernel(

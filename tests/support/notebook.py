@@ -40,6 +40,12 @@ class Ran:
         return self._stream("stderr")
 
     @property
+    def notices(self) -> str:
+        """What the kernel itself says in the cell: text in no stream and of no picture."""
+        shown = [content["data"] for content in self.all("display_data")]
+        return "".join(f"{data['text/plain']}\n" for data in shown if set(data) == {"text/plain"})
+
+    @property
     def result(self) -> str:
         (content,) = self.all("execute_result")
         return content["data"]["text/plain"]
@@ -108,6 +114,19 @@ class Notebook:
             if reply["parent_header"]["msg_id"] == msg_id:
                 return reply["content"]
             self._replies[reply["parent_header"]["msg_id"]] = reply["content"]
+
+    def request(self, msg_type: str, content: dict[str, Any], channel: str = "shell") -> str:
+        """Send a request as it is, well-formed or not; returns its identity."""
+        message = self.client.session.msg(msg_type, content)
+        getattr(self.client, f"{channel}_channel").send(message)
+        return message["header"]["msg_id"]
+
+    def published(self, msg_id: str, *, timeout: float = 30) -> list[dict[str, Any]]:
+        """Wait until a request's *idle* has come, and return all that came up to it."""
+        until = time.monotonic() + timeout
+        while not self._idle(msg_id):
+            self._take(until)
+        return self._published[msg_id]
 
     def interrupt(self) -> None:
         """Interrupt as front ends do, and wait until the kernel has taken it."""

@@ -121,6 +121,7 @@ class Cell:
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
+            self._sessions.say_waiting()
             try:
                 reply = await runtime.execute(self._request, part)
             finally:

@@ -1,4 +1,4 @@
-"""What a debugger is told where there is no session to debug.
+"""What a debugger is answered where there is nothing to debug.
 
 Front ends ask a kernel that offers a debugger for its state as soon as a notebook opens, and trip
 over fields that are missing; opening a notebook makes no session.
@@ -26,18 +26,39 @@ _NOTHING_STARTED: Content = {
     "copyToGlobals": True,
 }
 
+NO_SESSION = "There is no session to debug yet: run a cell first."
+NO_DEBUGGER = "This session runs cells by the direct runtime, which has no debugger."
+NO_DEBUGPY = (
+    "The session cannot be debugged: its Python has no `debugpy`. Where it reaches a package "
+    "index, `%pip install debugpy` and `%session restart` add it."
+)
 
-def reply_without_session(request: Mapping[str, Any]) -> Content:
-    """Return the content of a `debug_reply`: the state, or why nothing else can be done."""
-    command = request.get("command", "")
-    knows = command == "debugInfo"
-    reply: Content = {
+#: What a front end asks for first, once the person switches the debugger on.
+_START = "initialize"
+
+
+def starts_debugger(request: Mapping[str, Any]) -> bool:
+    """Whether a request comes because the person switched the debugger on."""
+    return request.get("command") == _START
+
+
+def reply_without_debugger(request: Mapping[str, Any], reason: str) -> Content:
+    """Return the content of a `debug_reply`: the state, or why nothing else can be done.
+
+    Args:
+        request: the content of the `debug_request`.
+        reason: why there is no debugger.
+    """
+    if request.get("command") == "debugInfo":
+        return {**_reply(request), "success": True, "body": _NOTHING_STARTED}
+    return {**_reply(request), "message": reason}
+
+
+def _reply(request: Mapping[str, Any]) -> Content:
+    return {
         "type": "response",
         "request_seq": request.get("seq", 0),
-        "command": command,
-        "success": knows,
-        "body": _NOTHING_STARTED if knows else {},
+        "command": request.get("command", ""),
+        "success": False,
+        "body": {},
     }
-    if not knows:
-        reply["message"] = "There is no session to debug yet: run a cell first."
-    return reply

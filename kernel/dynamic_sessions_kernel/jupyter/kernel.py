@@ -18,24 +18,21 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.errors import DynamicSessionsError, SessionLostError
-from dynamic_sessions_kernel.magics import complete, complete_name, contains_command
-from dynamic_sessions_kernel.messages import Request
+from dynamic_sessions_kernel.magics import contains_command
 from dynamic_sessions_kernel.outputs.filter import OutputFilter
 from dynamic_sessions_kernel.runtimes.choose import offers_debugger
 from dynamic_sessions_kernel.settings import SettingTraits
 from dynamic_sessions_kernel.threads import start_call
 
 from .cell import Cell
-from .debug_replies import reply_without_session
 from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
 from .publisher import Publisher
+from .questions import Questions, as_request
 from .session_control import Control
 from .session_manager import SessionManager
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dynamic_sessions_kernel.magics import Cancelled
     from dynamic_sessions_kernel.messages import Content
     from dynamic_sessions_kernel.outputs.filter import Mode
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
-#: Seconds that a session has to answer what is no cell: cells wait behind it.
-_ANSWER_SECONDS = 30.0
 #: Seconds that the end may take; front ends kill after 2.5.
 _LEAVE_SECONDS = 1.5
 
@@ -73,13 +68,15 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         super().__init__(**kwargs)
         # A wrong setting is told by the first cell; until then, the safe one holds.
         mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
-        self._filter = OutputFilter(mode, holds_command=contains_command)
+        self._typed: set[str] = set()
+        self._filter = OutputFilter(mode, holds_command=contains_command, was_typed=self._was_typed)
         self._publisher = Publisher(
             self.session, self.iopub_socket, self.stdin_socket, self._filter, self._on_loop
         )
         self._sessions = SessionManager(
             self, self.session.key, self._publisher.send, self._publisher.show
         )
+        self._questions = Questions(self._sessions, self._filter, Path.cwd())
         self._cell: Cell | None = None
         self._cell_parent: dict[str, Any] = {}
         self._turns = Turns(self.cell_lock)
@@ -91,6 +88,9 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self._loop = self.io_loop.asyncio_loop
         self._stdin_stream = ZMQStream(self.stdin_socket, self.io_loop)
         self._stdin_stream.on_recv(self._take_input, copy=False)
+
+    def _was_typed(self, text: str) -> bool:
+        return text.strip() in self._typed
 
     def _on_loop(self, function: Any, *arguments: Any) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
@@ -116,14 +116,17 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         if parent is None:
             return
         kind = parent["header"]["msg_type"]
-        passing = kind in _BESIDE_CELLS and not self._turns.queued
-        if self._turns.taken and (passing or kind in _COMM_TYPES):
-            await self._serve(identities, parent, self.shell_handlers, "shell")
-            self._still_busy()
+        if kind == "execute_request":
+            async with self._turns.of_cell():
+                await self._serve(identities, parent, self.shell_handlers, "shell")
             return
-        is_cell = kind == "execute_request"
-        async with self._turns.of_cell() if is_cell else self._turns.behind_cells():
-            await self._serve(identities, parent, self.shell_handlers, "shell")
+        passing = kind in _BESIDE_CELLS and not self._turns.queued
+        if self._turns.taken and not passing and kind not in _COMM_TYPES:
+            async with self._turns.behind_cells():
+                pass
+        # Served without the turn, but before the next of the line runs up to its first wait.
+        await self._serve(identities, parent, self.shell_handlers, "shell")
+        self._still_busy()
 
     async def _serve(
         self, identities: list[bytes], parent: dict[str, Any], handlers: Any, channel: str
@@ -184,12 +187,14 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         """Run a cell."""
         content = parent["content"]
         content["code"] = _encodable(content["code"])
+        if contains_command(content["code"]):
+            self._typed.add(content["code"].strip())
         silent = bool(content.get("silent", False))
         metadata = self.init_metadata(parent)
         count = self.execution_count
         if not silent:
             self.publish_input(content["code"], parent, count)
-        request = _request(parent)
+        request = as_request(parent)
         self._sessions.enter(request.id, visible=not silent)
         self._cell_parent = parent
         self._cell = Cell(
@@ -207,10 +212,16 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             self._cell = None
         if reply.get("ename") == SessionLostError.__name__:
             self._filter.reset()  # trust was given to the session that is gone
-        reply = json_clean(await self._passed("execute_reply", reply, content))
+        reply = json_clean(await self._passed(reply))
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
             self._abort_waiting()
+
+    async def _passed(self, reply: Content) -> Content:
+        """Return a cell's reply as the front end may have it; the loop is free meanwhile."""
+        if not (reply.get("payload") or reply.get("user_expressions")):
+            return self._filter.pass_reply("execute_reply", reply)  # short, as nearly all are
+        return await start_call(self._filter.pass_reply, "execute_reply", reply)
 
     async def interrupt_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Hand an interrupt over to the cell that runs, from the control thread."""
@@ -218,8 +229,12 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
 
     def _interrupt(self) -> None:
+        """Interrupt the cell that runs, and whatever holds the session where none does."""
+        waited = self._questions.interrupt()
         if self._cell is not None:
             self._cell.interrupt()
+        elif waited and self._sessions.runtime is not None:
+            self._sessions.runtime.interrupt()
 
     def _control(self, cancelled: Cancelled) -> Control:
         return Control(
@@ -234,7 +249,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
     def _take_input(self, msg: Any) -> None:
         _, reply = self._read(msg)
         if reply is not None and reply["header"]["msg_type"] == "input_reply":
-            self._tell(reply)
+            self._questions.tell(reply)
 
     # -- questions --------------------------------------------------------------------------
 
@@ -252,98 +267,42 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         }
 
     async def complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Complete: our own commands here, everything else in the session."""
-        content = parent["content"]
-        code, cursor = content["code"], content["cursor_pos"]
-        own = complete(code, cursor, Path.cwd())
-        name = complete_name(code, cursor)
-        reply = None if own is not None else await self._ask(parent)
-        if reply is None:
-            reply = _completion((), cursor, cursor)
-        if found := own or (None if reply.get("matches") else name):
-            reply = _completion(found.matches, found.start, found.end)
-        elif name is not None:
-            reply = {**reply, "matches": sorted({*reply["matches"], *name.matches})}
+        """Complete what is typed."""
+        reply = await self._questions.complete(parent)
         self._reply(stream, "complete_reply", reply, parent, ident)
 
     async def inspect_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Inspect in the session."""
-        nothing: Content = {"status": "ok", "found": False, "data": {}, "metadata": {}}
-        reply = await self._ask(parent) or nothing
+        """Say what is known of a name."""
+        reply = await self._questions.inspect(parent)
         self._reply(stream, "inspect_reply", reply, parent, ident)
 
     async def history_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Return the session's history."""
-        reply = await self._ask(parent) or {"status": "ok", "history": []}
+        """Return earlier inputs."""
+        reply = await self._questions.history(parent)
         self._reply(stream, "history_reply", reply, parent, ident)
 
     async def comm_info_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """List the session's comms."""
-        reply = await self._ask(parent) or {"status": "ok", "comms": {}}
+        """List the open comms."""
+        reply = await self._questions.comm_info(parent)
         self._reply(stream, "comm_info_reply", reply, parent, ident)
 
     async def is_complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Say whether Enter runs the cell or starts a line, with IPython's own rules."""
-        # Not before now: it takes long to import.
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        status, indent = TransformerManager().check_complete(  # type: ignore[no-untyped-call]  # IPython has few types
-            parent["content"]["code"]
-        )
-        reply: Content = {"status": status}
-        if status == "incomplete":
-            reply["indent"] = " " * (indent or 0)
+        """Say whether Enter runs the cell or starts a line."""
+        reply = await self._questions.is_complete(parent)
         self._reply(stream, "is_complete_reply", reply, parent, ident)
 
     async def debug_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Hand a debugger's request to the session, from the control thread."""
-        asked = asyncio.run_coroutine_threadsafe(self._ask(parent), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(self._questions.debug(parent), self._loop)
         reply = await asyncio.wrap_future(asked)
-        if reply is None:
-            reply = reply_without_session(parent["content"])
         self._reply(stream, "debug_reply", reply, parent, ident)
 
-    def comm_open(self, stream: Any, ident: Any, parent: dict[str, Any]) -> Any:
+    async def comm_open(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Hand a comm's message to the session."""
         del stream, ident
-        return self._told(parent)
+        await self._questions.serve_comm(parent)
 
     comm_msg = comm_close = comm_open
-
-    async def _told(self, parent: dict[str, Any]) -> None:
-        self._tell(parent)
-
-    def _tell(self, message: dict[str, Any]) -> None:
-        runtime = self._sessions.runtime
-        if runtime is not None and runtime.connected:
-            runtime.tell(_request(message))
-
-    async def _ask(self, parent: dict[str, Any]) -> Content | None:
-        """Ask the session; None at once where there is none, or it has no answer."""
-        runtime = self._sessions.runtime
-        if runtime is None or not runtime.connected:
-            return None
-        request = _request(parent)
-        # A debugger's answer may take as long as what it runs; nothing waits behind that.
-        limit = None if request.msg_type == "debug_request" else _ANSWER_SECONDS
-        try:
-            async with asyncio.timeout(limit):
-                reply = await runtime.ask(request)
-        except (DynamicSessionsError, TimeoutError) as error:
-            _log.debug("%s was not answered: %s", request.msg_type, type(error).__name__)
-            return None
-        if reply is None:
-            return None
-        reply_type = request.msg_type.replace("_request", "_reply")
-        return await self._passed(reply_type, reply, request.content)
-
-    async def _passed(self, msg_type: str, reply: Content, request: Mapping[str, Any]) -> Content:
-        """Return a reply as the front end may have it; the loop is free meanwhile."""
-        if msg_type == "execute_reply" and not (
-            reply.get("payload") or reply.get("user_expressions")
-        ):
-            return self._filter.pass_reply(msg_type, reply)  # short, as nearly all are
-        return await start_call(self._filter.pass_reply, msg_type, reply, request)
 
     def _reply(
         self, stream: Any, msg_type: str, reply: Content, parent: dict[str, Any], ident: Any
@@ -381,24 +340,3 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
 def _encodable(code: str) -> str:
     """Replace halves of surrogate pairs: JSON can bring them, and no message of ours hold them."""
     return code.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _request(message: dict[str, Any]) -> Request:
-    header = message["header"]
-    return Request(
-        id=header["msg_id"],
-        msg_type=header["msg_type"],
-        content=message["content"],
-        metadata=message.get("metadata", {}),
-        buffers=message.get("buffers", ()),
-    )
-
-
-def _completion(matches: tuple[str, ...], start: int, end: int) -> Content:
-    return {
-        "status": "ok",
-        "matches": list(matches),
-        "cursor_start": start,
-        "cursor_end": end,
-        "metadata": {},
-    }

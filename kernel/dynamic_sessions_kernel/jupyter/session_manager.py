@@ -80,6 +80,7 @@ class SessionManager:
         self._traits = traits
         self._identifier = session_identifier(key)
         self._emit = emit
+        self._show = show
         self._cell: str | None = None
         self._visible = False
         self._unsaid: list[str] = []
@@ -108,9 +109,14 @@ class SessionManager:
         self._cell, self._visible = cell, visible
         if visible:
             self._sign_in.enter(cell)
+            self.say_waiting()
+
+    def say_waiting(self) -> None:
+        """Say what waits to be said, if a person sees the cell that runs."""
+        if self._visible:
             unsaid, self._unsaid = self._unsaid, []
             for text in unsaid:
-                self._say(text)
+                self.show(text)
 
     def at_hand(self) -> Runtime | None:
         """Return the runtime if it is connected already, as it is for most cells.
@@ -239,7 +245,8 @@ class SessionManager:
         self.runtime, self.session = runtime, session
         self._origin = self._origin_of(session, settings)
         self._note.write("running", session.identifier)
-        self._say_aftermath()
+        if runtime.aftermath:
+            self._say(runtime.aftermath)
         return left
 
     async def _let_go(self) -> None:
@@ -274,7 +281,9 @@ class SessionManager:
         before, self._before = self._before, None
         if before is not None and before.state == "running":
             self._say(_FOUND if self.runtime.found else _CLEARED)
-        self._say_aftermath()
+        if self.runtime.aftermath:
+            # Said once the cell can be interrupted in the session, as the sentence advises.
+            self._unsaid.append(self.runtime.aftermath)
         return self.runtime
 
     async def _find(self, settings: Settings) -> tuple[SessionPool, Session]:
@@ -348,16 +357,19 @@ class SessionManager:
             self._say(words)
         return address.endpoint, address.token
 
+    def show(self, text: str) -> None:
+        """Show a sentence at once: in the cell that ran last, else wherever a front end logs."""
+        data = {"text/plain": text}
+        self._show(
+            Message("display_data", {"data": data, "metadata": {}, "transient": {}}, self._cell)
+        )
+
     def _say(self, text: str) -> None:
         """Show a sentence in the cell that runs, or the first that a person sees."""
         if self._visible:
-            self._emit(Message("stream", {"name": "stderr", "text": f"{text}\n"}, self._cell))
+            self.show(text)
         else:
             self._unsaid.append(text)
-
-    def _say_aftermath(self) -> None:
-        if self.runtime is not None and self.runtime.aftermath:
-            self._say(self.runtime.aftermath)
 
     def _drop(self) -> None:
         runtime, pool = self.runtime, self.pool
