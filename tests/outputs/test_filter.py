@@ -190,7 +190,7 @@ def test_static_html_stays_in_place() -> None:
         "<img src=x onerror=alert(1)>",
         "<iframe srcdoc='x'></iframe>",
         "<form><input></form>",
-        "<svg><rect/></svg>",
+        "<svg><rect onclick='x'/></svg>",
         "<link rel=stylesheet href=x>",
     ],
 )

@@ -52,7 +52,7 @@ def rendered(text: str) -> str:
     if len(text) > _MAX_RENDERED_CHARS:
         return output.preformatted(text)
     try:
-        return output.sanitised(_MARKDOWN.render(text))
+        return output.sanitised(_MARKDOWN.render(text), paths=True)
     except parse_cost.TooMuchError:
         return output.preformatted(text)
 

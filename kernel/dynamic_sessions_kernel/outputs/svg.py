@@ -28,6 +28,8 @@ _ELEMENT_NAMES = (
 _ELEMENTS = frozenset(_ELEMENT_NAMES.split())
 #: Left out together with their content; `a` alone is left out and keeps its content.
 _TRANSPARENT = frozenset({"a"})
+#: Text alone: in a page, HTML's rules would hold for elements in these.
+_TEXTS = frozenset({"title", "desc"})
 _ATTRIBUTE_NAMES = (
     "x y x1 x2 y1 y2 cx cy r rx ry fx fy fr dx dy width height d points viewBox version transform"
     " gradientTransform gradientUnits patternTransform patternUnits patternContentUnits offset"
@@ -125,6 +127,9 @@ class _Writer:
             self._skipping += 1
             return
         self._said()
+        if self._open and self._open[-1] in _TEXTS:
+            self._skipping += 1
+            return
         if local in _TRANSPARENT:
             self._open.append("")
             return

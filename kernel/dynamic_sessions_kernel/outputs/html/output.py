@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import nh3
 
-from dynamic_sessions_kernel.outputs import latex, prefixes
+from dynamic_sessions_kernel.outputs import latex, prefixes, svg
 from dynamic_sessions_kernel.outputs.css import stylesheets
 from dynamic_sessions_kernel.outputs.frames import iframe
 
-from . import fast_path, parse_cost, sanitizer
+from . import drawings, fast_path, parse_cost, sanitizer
 
 _ACTIVE_NAMES = (
-    "script iframe frame frameset object embed applet form input button select textarea link meta"
-    " base svg math canvas dialog template noscript portal fencedframe"
+    "script iframe frame frameset object embed applet form button select textarea link meta"
+    " base svg canvas dialog template noscript portal fencedframe"
 )
 _ACTIVE_TAGS = frozenset(_ACTIVE_NAMES.split())
 # No pattern looks for the end of a tag beyond the next `<`: of megabytes of tags that never end,
@@ -29,7 +29,8 @@ _TAG = re.compile(r"<([A-Za-z][\w:-]*)")
 _STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
-_REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=\s*[\"']?(?!data:)", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=(?!\s*[\"']?\s*data:)", re.IGNORECASE)
+_INPUT = re.compile(r"<input\b(?![^<>]*\stype\s*=\s*[\"']?checkbox[\"'\s/>])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,12 @@ def shown(source: str, *, plain: str = "") -> Shown:
     sheet, unstyled = _apart(source)
     fits = len(sheet) <= stylesheets.MAX_SHEET_CHARS
     if fits and (body := fast_path.rewritten(unstyled)) is not None:
-        return Shown(_styled(source, sheet, body), False, False)
+        return Shown(_styled(source, sheet, latex.inert(body)), False, False)
     linked = _FRAME.sub(_as_link, unstyled)
-    if fits and not _acts(linked):
+    if fits:
         try:
-            body = sanitizer.clean(linked)
-        except parse_cost.TooMuchError:
+            body = _static(linked)
+        except (parse_cost.TooMuchError, svg.NotADrawingError, _ActsError):
             pass  # the browser has limits of its own, and a frame keeps the harm
         else:
             remote = _REMOTE_IMAGE.search(linked) is not None
@@ -70,9 +71,29 @@ def shown(source: str, *, plain: str = "") -> Shown:
     return Shown(framed(_FRAME.sub(_as_link, source), plain=plain), True, False)
 
 
+class _ActsError(ValueError):
+    """HTML would lose what it does if it were sanitised."""
+
+
+def _static(source: str) -> str:
+    """Return the body of an output that only shows, sanitised.
+
+    Raises:
+        TooMuchError, NotADrawingError, _ActsError: it does not only show.
+    """
+    rest, drawn = drawings.apart(source)
+    if _acts(rest):
+        raise _ActsError
+    return drawings.together(latex.inert(sanitizer.clean(rest)), drawn)
+
+
 def _acts(source: str) -> bool:
     tags = {tag.lower() for tag in set(_TAG.findall(source))}
-    return not tags.isdisjoint(_ACTIVE_TAGS) or sanitizer.handles(source)
+    return (
+        not tags.isdisjoint(_ACTIVE_TAGS)
+        or ("input" in tags and _INPUT.search(source) is not None)
+        or sanitizer.handles(source)
+    )
 
 
 def framed(source: str, *, plain: str) -> str:
@@ -80,14 +101,23 @@ def framed(source: str, *, plain: str) -> str:
     return iframe.framed(source, instead=_instead(source, plain))
 
 
-def sanitised(source: str) -> str:
+def sanitised(source: str, *, paths: bool = False) -> str:
     """Return `source` without anything that runs, loads, or reaches beyond its own place.
+
+    Args:
+        source: HTML of the session.
+        paths: whether its links may lead to files beside the notebook.
 
     Raises:
         TooMuchError: to parse it would take too long, or too much memory.
     """
     sheet, unstyled = _apart(source)
-    return _styled(source, sheet, sanitizer.clean(unstyled))
+    try:
+        rest, drawn = drawings.apart(unstyled)
+    except svg.NotADrawingError:
+        rest, drawn = unstyled, {}
+    body = latex.inert(sanitizer.clean(rest, paths=paths))
+    return _styled(source, sheet, drawings.together(body, drawn))
 
 
 def preformatted(text: str) -> str:
@@ -103,7 +133,6 @@ def _apart(source: str) -> tuple[str, str]:
 
 def _styled(source: str, sheet: str, body: str) -> str:
     """Put the sheet of an output back before its sanitised body."""
-    body = latex.inert(body)
     if not sheet:
         return body
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.
