@@ -15,7 +15,7 @@ _KEPT = frozenset("mCDGK")
 
 _SUSPICIOUS = re.compile(r"[\x00-\x06\x0e-\x1f\x7f-\x9f]")
 _SEQUENCE = re.compile(
-    r"\x1b\[(?P<parameters>[0-9;]*)(?P<final>[A-Za-z])"
+    r"\x1b\[[0-9;]{0,100}(?P<final>[A-Za-z])"
     r"|\x1b\[[0-?]*[ -/]*[@-~]?"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"

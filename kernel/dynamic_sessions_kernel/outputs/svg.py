@@ -7,6 +7,7 @@ and what is known to be harmless is written anew.
 
 from __future__ import annotations
 
+import io
 import re
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -72,7 +73,7 @@ def drawing(source: str) -> str:
 
 class _Writer:
     def __init__(self) -> None:
-        self._out: list[str] = []
+        self._out = io.StringIO()
         self._open: list[str] = []
         self._skipping = 0
         self._style: list[str] | None = None
@@ -94,15 +95,15 @@ class _Writer:
             parser.Parse(source.encode("utf-8", "replace"), True)
         except expat.ExpatError as error:
             raise NotADrawingError(f"not well-formed: {error}") from None
-        return "".join(self._out)
+        return self._out.getvalue()
 
     def _said(self) -> None:
         """Write the text before a tag, which the parser hands over in pieces."""
         text, self._texts = "".join(self._texts), []
         if self._open and self._open[-1] not in {"", "svg", "g", "defs"}:
-            self._out.append(latex.inert(escape(text), "<tspan></tspan>"))
+            self._out.write(latex.inert(escape(text), "<tspan></tspan>"))
         elif text.strip() == "":
-            self._out.append(text)
+            self._out.write(text)
 
     def _refuse(self, *_: object) -> None:
         raise NotADrawingError("it declares entities")
@@ -145,7 +146,7 @@ class _Writer:
         if local == "style":
             self._style = []
             return
-        self._out.append(f"<{local}{self._written(local, attributes, root=root)}>")
+        self._out.write(f"<{local}{self._written(local, attributes, root=root)}>")
 
     def _written(self, element: str, attributes: dict[str, str], *, root: bool) -> str:
         kept = ""
@@ -205,9 +206,9 @@ class _Writer:
                 raise NotADrawingError("it has a long style sheet")
             sheet = stylesheets.sheet(source, self._scope, drawing=True)
             self._style = None
-            self._out.append(f"<style>{escape(sheet)}</style>")
+            self._out.write(f"<style>{escape(sheet)}</style>")
         elif local:
-            self._out.append(f"</{local}>")
+            self._out.write(f"</{local}>")
 
 
 def _moves(attribute: str, value: str) -> bool:

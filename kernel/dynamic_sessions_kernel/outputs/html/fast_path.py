@@ -10,7 +10,7 @@ output is put. Everything else goes through the sanitizer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from dynamic_sessions_kernel.outputs.cache import MAX_ATTRIBUTE_CHARS
 from . import sanitizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # Which elements there are, what each may hold and what it then is: text with inline elements (i),
 # flow (f), an item (l), a caption (k), a cell (c), a row (r), or a group of rows (g).
@@ -81,6 +81,7 @@ _AROUND = {
 }
 #: Tags with other attributes are cleaned one by one, which is slow if they are many.
 _MAX_OTHERS = 300
+_SLICE_CHARS = 1 << 17
 _CELL_TAGS = ("<td>", "</td>", "<tr>", "</tr>", "<th>", "</th>")
 
 
@@ -88,26 +89,60 @@ _CELL_TAGS = ("<td>", "</td>", "<tr>", "</tr>", "<th>", "</th>")
 class _Known:
     """The different tags of an output: the letter for each, and how it is written."""
 
-    letters: dict[str, str]
-    written: dict[str, str]
+    letters: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+
+    def learn(self, tags: Mapping[str, object]) -> bool:
+        """Whether all of some tags have a harmless form; remember them if so."""
+        bare = {tag: tag for tag in tags if tag in _BARE}
+        named = dict(_NAMED.findall("\n".join(tag for tag in tags if tag not in bare)))
+        self.letters.update((tag, _BARE[tag]) for tag in bare)
+        self.letters.update((tag, _OPENING[name]) for tag, name in named.items())
+        self.written.update(bare)
+        self.written.update(zip(named, _prefixed("\n".join(named)).split("\n"), strict=False))
+        others = {tag for tag in tags if tag not in self.letters}
+        self.others.update(others)
+        if len(self.others) > _MAX_OTHERS or any(len(tag) > MAX_ATTRIBUTE_CHARS for tag in others):
+            return False
+        for tag in others:
+            name, cleaned = _cleaned(tag)
+            if not cleaned:
+                return False
+            self.letters[tag], self.written[tag] = _OPENING[name], cleaned
+        return True
 
 
 def rewritten(source: str) -> str | None:
-    """Return static HTML as the cleaner would have it, None if a glance does not show it static.
+    """Return static HTML as the sanitiser would have it, None if it may need a parser.
 
-    It means what the cleaner's would; text and bare tags stay letter by letter.
+    It means what the sanitiser's would; text and bare tags stay letter by letter.
     """
     parts, body = _around_cells(source)
-    pieces = [_TAG.split(part) for part in parts]
-    tags = [tag for piece in pieces for tag in piece[1::2]]
-    if len(tags) != sum(part.count("<") for part in parts):
-        return None
-    known = _known(dict.fromkeys(tags))
-    if known is None or not _nests("".join(map(known.letters.__getitem__, tags))):
-        return None
-    for piece in pieces:
-        piece[1::2] = map(known.written.__getitem__, piece[1::2])
-    return body.join(map("".join, pieces))
+    known, word, written = _Known(), [""], []
+    for part in parts:
+        kept = []
+        for piece in _sliced(part):
+            texts = _TAG.split(piece)
+            tags = texts[1::2]
+            new = {tag: None for tag in dict.fromkeys(tags) if tag not in known.letters}
+            if len(tags) != piece.count("<") or not known.learn(new):
+                return None
+            word.append("".join(map(known.letters.__getitem__, tags)))
+            texts[1::2] = map(known.written.__getitem__, tags)
+            kept.append("".join(texts))
+        written.append("".join(kept))
+    return body.join(written) if _nests("".join(word)) else None
+
+
+def _sliced(source: str) -> Iterator[str]:
+    """Cut HTML before tags, since its tags and texts take a multiple of its length in memory."""
+    begins = 0
+    while begins < len(source):
+        ends = source.find("<", begins + _SLICE_CHARS)
+        ends = len(source) if ends < 0 else ends
+        yield source[begins:ends]
+        begins = ends
 
 
 def _around_cells(source: str) -> tuple[list[str], str]:
@@ -122,24 +157,6 @@ def _around_cells(source: str) -> tuple[list[str], str]:
         if body.count("<") == sum(map(body.count, _CELL_TAGS)):
             return [source[:begins], source[ends:]], body
     return [source], ""
-
-
-def _known(tags: Mapping[str, object]) -> _Known | None:
-    """Return what there is to know of tags, None if one of them is of no harmless form."""
-    letters = {tag: _BARE[tag] for tag in tags if tag in _BARE}
-    written = {tag: tag for tag in letters}
-    named = dict(_NAMED.findall("\n".join(tag for tag in tags if tag not in letters)))
-    letters |= {tag: _OPENING[name] for tag, name in named.items()}
-    written |= zip(named, _prefixed("\n".join(named)).split("\n"), strict=False)
-    others = tags.keys() - letters.keys()
-    if len(others) > _MAX_OTHERS or any(len(tag) > MAX_ATTRIBUTE_CHARS for tag in others):
-        return None
-    for tag in others:
-        name, cleaned = _cleaned(tag)
-        if not cleaned:
-            return None
-        letters[tag], written[tag] = _OPENING[name], cleaned
-    return _Known(letters, written)
 
 
 def _prefixed(tags: str) -> str:

@@ -189,8 +189,9 @@ def plain_geojson(data: Any) -> Any:
     if isinstance(data, str):
         return escapes.escape(data)
     if isinstance(data, list):
-        return [plain_geojson(item) for item in data]
-    if isinstance(data, dict):
+        numbers = all(isinstance(item, (int, float)) for item in data)
+        return data if numbers else [plain_geojson(item) for item in data]
+    if isinstance(data, dict) and data:
         return {escapes.escape(str(key)): plain_geojson(value) for key, value in data.items()}
     return data
 
