@@ -294,3 +294,10 @@ def test_no_shape_of_output_upsets_the_gate(data: dict[str, Any], metadata: Any)
 def test_asking_for_bokehs_library_shows_nothing() -> None:
     load = {"application/javascript": "1", "application/vnd.bokehjs_load.v0+json": "1"}
     assert passed(OutputFilter(), "display_data", {"data": load, "metadata": {}}) == []
+
+
+def test_a_stream_that_only_acts_on_a_terminal_leaves_nothing_behind() -> None:
+    clear = {"name": "stdout", "text": "\x1b[H\x1b[2J\x1b[3J"}
+    assert OutputFilter().pass_message(Message("stream", clear, "cell")) == []
+    empty = {"name": "stdout", "text": ""}
+    assert len(OutputFilter().pass_message(Message("stream", empty, "cell"))) == 1

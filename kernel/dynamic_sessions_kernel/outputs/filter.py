@@ -211,7 +211,10 @@ def _stream(message: Message) -> Message | None:
     name, text = message.content.get("name"), message.content.get("text")
     if name not in ("stdout", "stderr") or not isinstance(text, str):
         return None
-    return _rebuilt(message, {"name": name, "text": ansi.harmless(text)})
+    kept = ansi.harmless(text)
+    if text and not kept:
+        return None  # it would only have acted on a terminal, as `%clear` does
+    return _rebuilt(message, {"name": name, "text": kept})
 
 
 def _error(message: Message) -> Message:
