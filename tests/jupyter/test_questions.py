@@ -147,6 +147,16 @@ def test_a_line_that_only_the_sessions_transformers_know_is_complete(ours) -> No
     ours.run("get_ipython().input_transformers_cleanup.remove(spoken)")
 
 
+def test_the_help_menu_leads_to_what_stock_leads_to_and_to_the_service(ours, stock) -> None:
+    links, usual = (
+        {link["text"]: link["url"] for link in notebook.ask("kernel_info")["help_links"]}
+        for notebook in (ours, stock)
+    )
+    for name in ("Python Reference", "IPython Reference"):
+        assert links[name].partition("://")[2].split("/")[0] in usual[name]
+    assert "Azure Container Apps dynamic sessions" in links
+
+
 CALLBACK = """
 from comm import get_comm_manager
 import time

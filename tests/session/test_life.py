@@ -73,6 +73,16 @@ def test_after_a_crash_the_session_and_its_variables_are_found_and_that_is_said(
     assert notebook.run("x").notices == ""
 
 
+def test_after_a_crash_the_first_cell_has_one_number(new_notebook) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    before = notebook.run("x = 1").count
+    crash(notebook)
+    ran = notebook.run("x")
+    (announced,) = ran.all("execute_input")
+    assert announced["execution_count"] == ran.count == before + 1
+    assert ran.all("execute_result")[0]["execution_count"] == ran.count
+
+
 def test_after_a_crash_variables_that_died_meanwhile_are_said_to_be_gone(
     new_notebook, local_pool
 ) -> None:

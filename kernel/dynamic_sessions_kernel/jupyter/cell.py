@@ -42,7 +42,7 @@ class Cell:
 
     Args:
         request: the front end's `execute_request`.
-        count: the number that the cell was announced with.
+        announce: publishes the cell's input under its number, and returns that number.
         sessions: finds the session.
         folder: the notebook's, which commands start from.
         emit: takes the cell's messages.
@@ -53,7 +53,7 @@ class Cell:
     def __init__(
         self,
         request: Request,
-        count: int,
+        announce: Callable[[], int],
         sessions: SessionManager,
         folder: Path,
         *,
@@ -62,7 +62,8 @@ class Cell:
         control: Callable[[Cancelled], SessionController],
     ) -> None:
         self._request = request
-        self._count = count
+        self._announce = announce
+        self._number: int | None = None
         self._sessions = sessions
         self._emit = emit
         self._show = show
@@ -80,6 +81,13 @@ class Cell:
         else:
             self._stop.set()
             self._stopped.set()
+
+    @property
+    def _count(self) -> int:
+        """The cell's number; the cell is announced where that was not done yet."""
+        if self._number is None:
+            self._number = self._announce()
+        return self._number
 
     async def run(self) -> Content:
         """Run the cell; returns `execute_reply` content, and never raises but for cancellation."""
@@ -103,6 +111,10 @@ class Cell:
 
     async def _run(self) -> Content:
         plan = make_plan(str(self._request.content["code"]))
+        if self._sessions.finds_count and not plan.commands:
+            # Which number comes next is known to the session that an earlier process has left.
+            await self._unless_stopped(self._sessions.ready())
+        self._number = self._announce()
         if plan.commands:
             await self._unless_stopped(start_call(plan.check, self._folder, self._stop.is_set))
         return await self._steps(plan)
@@ -157,11 +169,12 @@ class Cell:
         raise _Interrupted
 
     def _failed(self, ename: str, evalue: str) -> Content:
+        count = self._count
         error: Content = {
             "ename": ename,
             "evalue": evalue,
             "traceback": [f"\x1b[31m{ename}\x1b[39m: {evalue}"],
         }
         self._emit(Message("error", error, self._request.id))
-        reply: Content = {"status": "error", "execution_count": self._count, **error}
+        reply: Content = {"status": "error", "execution_count": count, **error}
         return {**reply, "user_expressions": {}, "payload": []}

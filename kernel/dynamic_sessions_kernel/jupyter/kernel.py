@@ -26,6 +26,7 @@ from dynamic_sessions_kernel.threads import start_call
 
 from .cell import Cell
 from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
+from .leaving import asks_to_leave, leave_python, leaving
 from .publisher import Publisher
 from .questions import Questions, as_request
 from .session_control import Control
@@ -37,6 +38,15 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.messages import Content
     from dynamic_sessions_kernel.outputs.filter import Mode
 
+#: What a front end's Help menu offers.
+HELP_LINKS = [
+    {"text": "Python Reference", "url": f"https://docs.python.org/{sys.version_info.major}"},
+    {"text": "IPython Reference", "url": "https://ipython.readthedocs.io/en/stable/"},
+    {
+        "text": "Azure Container Apps dynamic sessions",
+        "url": "https://learn.microsoft.com/azure/container-apps/sessions",
+    },
+]
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
@@ -191,15 +201,19 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             self._typed.add(content["code"].strip())
         silent = bool(content.get("silent", False))
         metadata = self.init_metadata(parent)
-        count = self.execution_count
-        if not silent:
-            self.publish_input(content["code"], parent, count)
+
+        def announce() -> int:
+            count = self.execution_count
+            if not silent:
+                self.publish_input(content["code"], parent, count)
+            return count
+
         request = as_request(parent)
         self._sessions.enter(request.id, visible=not silent)
         self._cell_parent = parent
         self._cell = Cell(
             request,
-            count,
+            announce,
             self._sessions,
             Path.cwd(),
             emit=self._publisher.send,
@@ -212,7 +226,12 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             self._cell = None
         if reply.get("ename") == SessionLostError.__name__:
             self._filter.reset()  # trust was given to the session that is gone
+        leaves = leaving(reply) if asks_to_leave(content["code"]) and not silent else None
         reply = json_clean(await self._passed(reply))
+        if leaves is not None:
+            keep = leaves["keepkernel"]
+            self._sessions.show(await leave_python(self._sessions.runtime, keep=keep))
+            reply |= {"status": "ok", "payload": [*reply.get("payload", []), leaves]}
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):
             self._abort_waiting()
@@ -262,7 +281,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             "implementation_version": self.implementation_version,
             "language_info": self.language_info,
             "banner": self.banner,
-            "help_links": [],
+            "help_links": HELP_LINKS,
             "supported_features": ["debugger"] if offers_debugger(self.runtime) else [],
         }
 

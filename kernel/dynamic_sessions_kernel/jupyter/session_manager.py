@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from dynamic_sessions_kernel.client.pool import SessionPool
@@ -11,7 +10,6 @@ from dynamic_sessions_kernel.errors import (
     CommandError,
     DynamicSessionsError,
     SessionLostError,
-    SessionNotFoundError,
 )
 from dynamic_sessions_kernel.messages import Message
 from dynamic_sessions_kernel.runtimes.choose import connect_runtime
@@ -21,6 +19,7 @@ from dynamic_sessions_kernel.threads import start_call
 
 from .crash_recovery import HandoverNote
 from .embedded_pool import EmbeddedPool, find_or_start, notice
+from .session_lookup import delete_if_there, exists
 from .session_origin import Origin, session_identifier
 from .sign_in_notice import SignInNotice
 
@@ -36,8 +35,6 @@ _FOUND = f"{_CRASHED} It found its session again, with variables and files."
 _CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
 _CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
 _GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
-
-_log = logging.getLogger(__name__)
 
 
 class InUse(NamedTuple):
@@ -103,6 +100,12 @@ class SessionManager:
     def connected(self) -> bool:
         """Whether a session is at hand."""
         return self.runtime is not None and self.runtime.connected
+
+    @property
+    def finds_count(self) -> bool:
+        """Whether a session of an earlier process waits, which knows the next cell's number."""
+        left = self._before
+        return self.runtime is None and left is not None and left.state == "running"
 
     def enter(self, cell: str, *, visible: bool) -> None:
         """Note which cell runs, and whether a person sees what is said in it."""
@@ -204,7 +207,7 @@ class SessionManager:
             return None
         _, session = await self._find(read_settings(self._traits))
         await self._let_go()
-        deleted = await start_call(_deleted, session)
+        deleted = await start_call(delete_if_there, session)
         self._forget()
         return session if deleted else None
 
@@ -220,7 +223,7 @@ class SessionManager:
         own = pool.session(self._own(settings))
         attached = current.identifier != own.identifier
         await self._let_go()
-        deleted = await start_call(_deleted, own)
+        deleted = await start_call(delete_if_there, own)
         self._forget()
         try:
             await self.ready()
@@ -298,14 +301,14 @@ class SessionManager:
         own, left = pool.session(self._own(settings)), self._before
         if left is not None:
             session = pool.session(left.identifier)
-            if await start_call(_exists, session) is not False:
+            if await start_call(exists, session) is not False:
                 return session, self._origin_of(session, settings)
             self._say(_CRASHED_AND_GONE if left.state == "running" else _GONE)
             self._before, self._fresh = None, True
         if not settings.identifier:
             return own, Origin.NEW
-        exists = await start_call(_exists, own)
-        return own, Origin.NAMED if exists is False else Origin.GIVEN
+        there = await start_call(exists, own)
+        return own, Origin.NAMED if there is False else Origin.GIVEN
 
     def _origin_of(self, session: Session, settings: Settings) -> Origin:
         """Return the origin of a session that was there before."""
@@ -378,24 +381,3 @@ class SessionManager:
             self._dropped = asyncio.get_running_loop().create_task(runtime.close(delete=False))
         if pool is not None:
             pool.close()
-
-
-def _exists(session: Session) -> bool | None:
-    """Whether the service has the session already; None in doubt."""
-    try:
-        session.info(attempts=2)
-    except SessionNotFoundError:
-        return False
-    except DynamicSessionsError as error:
-        _log.debug("unknown whether the session exists: %s", type(error).__name__)
-        return None
-    return True
-
-
-def _deleted(session: Session) -> bool:
-    """Delete a session; whether there was one."""
-    try:
-        session.delete()
-    except SessionNotFoundError:
-        return False
-    return True
