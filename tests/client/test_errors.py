@@ -18,7 +18,7 @@ def flat(code: str, message: str = "") -> dict[str, object]:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "sentence"),
     [
-        (401, None, errors.UnauthorizedError, "Run `az login`"),
+        (401, None, errors.UnauthorizedError, "(DYNAMIC_SESSIONS_TOKEN)"),
         (401, None, errors.UnauthorizedError, "does not know the API version, now 2025-10-02-pre"),
         (403, None, errors.ForbiddenError, "Azure ContainerApps Session Executor"),
         (403, None, errors.ForbiddenError, "takes up to 5 minutes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -197,6 +198,41 @@ def test_a_credential_that_fails_is_explained_without_its_secrets(
     assert len(str(raised.value)) < 2500
     assert raised.value.__cause__ is None
     assert service.seen == []
+
+
+def test_a_sign_in_that_fails_is_two_sentences_and_the_rest_is_in_the_log(
+    service, open_pool, identifier, caplog
+) -> None:
+    class Broken:
+        def get_token(self, *_: str, **__: object) -> Access:
+            raise RuntimeError("this and that. And more. " * 50)
+
+    with pytest.raises(errors.SignInError) as raised:
+        open_pool(service.endpoint, Broken()).session(identifier).execute("1")
+    assert str(raised.value).count(". ") == 1
+    assert "this and that" not in str(raised.value)
+    assert "this and that" in caplog.text
+
+
+def test_device_code_without_network_says_the_cause_first(
+    service, open_pool, identifier, monkeypatch
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        once = {"retry_total": 0}
+        pool = open_pool(service.endpoint, "device_code", credential_options=once)
+        session = pool.session(identifier)
+        with pytest.raises(errors.SignInError, match=r"^Azure's sign-in cannot be reached"):
+            session.execute("1")
+
+
+def test_a_wrong_token_names_its_setting(service, open_pool, identifier) -> None:
+    service.plays(b"", 401)
+    with pytest.raises(errors.UnauthorizedError) as raised:
+        open_pool(service.endpoint, token="wrong").session(identifier).execute("1")
+    assert "(DYNAMIC_SESSIONS_TOKEN)" in str(raised.value)
+    assert "az login" not in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["", "azure", "Default", "device-code"])

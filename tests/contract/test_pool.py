@@ -234,7 +234,7 @@ def test_the_pool_tells_what_is_installed(pool) -> None:
 def test_a_wrong_token_is_refused(address) -> None:
     with SessionPool(address["endpoint"], "none", token="wrong") as pool:
         session = pool.session(uuid.uuid4().hex)
-        with pytest.raises(errors.UnauthorizedError, match="az login"):
+        with pytest.raises(errors.UnauthorizedError, match="DYNAMIC_SESSIONS_TOKEN"):
             session.execute("1")
 
 

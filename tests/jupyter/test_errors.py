@@ -12,7 +12,7 @@ REFUSALS = {
         401,
         b"",
         "UnauthorizedError",
-        ["az login", "DYNAMIC_SESSIONS_API_VERSION", "2025-10-02-preview"],
+        ["(DYNAMIC_SESSIONS_TOKEN)", "DYNAMIC_SESSIONS_API_VERSION", "2025-10-02-preview"],
     ),
     "role missing": (
         403,

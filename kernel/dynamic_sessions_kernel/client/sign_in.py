@@ -10,7 +10,9 @@ that comes late is kept.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -40,6 +42,12 @@ _RENEW_WAIT_SECONDS = 10.0
 #: Seconds of life that a token must have left to be sent.
 _LAST_MOMENT_SECONDS = 10.0
 _MESSAGE_CHARS = 1500
+#: What azure-core, and requests below msal, raise where there is no way to the server.
+_UNREACHABLE = frozenset({"ServiceRequestError", "ConnectionError", "ConnectTimeout", "ProxyError"})
+#: Microsoft Entra's codes, by which its documentation explains what was wrong.
+_ENTRA_CODE = re.compile(r"AADSTS\d+")
+
+_log = logging.getLogger(__name__)
 
 
 class _Token(NamedTuple):
@@ -108,6 +116,11 @@ class SignIn:
         if self._given is not None or not isinstance(self._credential, str):
             return ""
         return _KINDS[self._credential].announcement
+
+    @property
+    def given(self) -> bool:
+        """Whether the token was given outright, so that no credential is asked."""
+        return self._given is not None
 
     @property
     def anonymous(self) -> bool:
@@ -265,11 +278,30 @@ CREDENTIAL_KINDS = (*_KINDS, "none")
 
 
 def _explain(error: BaseException) -> SignInError:
+    """Return what a person reads: two sentences; the log has azure-identity's own words."""
     if isinstance(error, SignInError):
         return error
     said = scrub(" ".join(str(error).split()), ())[:_MESSAGE_CHARS] or type(error).__name__
+    _log.warning("the sign-in failed: %s: %s", type(error).__name__, said)
+    if _is_unreachable(error):
+        return SignInError(
+            "Azure's sign-in cannot be reached from this machine: check its network, and the proxy "
+            "(HTTPS_PROXY) if there is one. Nothing ran; then run this again."
+        )
+    code = _ENTRA_CODE.search(said)
     return SignInError(
-        "No sign-in to Azure worked. Run `az login`, or set `credential` "
-        "(DYNAMIC_SESSIONS_CREDENTIAL) to device_code or interactive; where a service signs in, "
-        f"set AZURE_CLIENT_ID, AZURE_TENANT_ID and its secret. azure-identity says: {said}"
+        f"No sign-in to Azure worked{f' ({code[0]})' if code else ''}; the log, where Jupyter "
+        "runs, has the details. Run `az login`, "
+        "or set `credential` (DYNAMIC_SESSIONS_CREDENTIAL) to device_code or interactive; where a "
+        "service signs in, set AZURE_CLIENT_ID, AZURE_TENANT_ID and its secret."
     )
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Whether a credential failed for want of a network: its kinds of that are no one family."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if type(chain).__name__ in _UNREACHABLE:
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False

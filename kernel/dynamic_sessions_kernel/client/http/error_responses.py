@@ -160,6 +160,24 @@ def service_error(
     return error
 
 
+def given_token_refused(error: UnauthorizedError, call: ApiRequest) -> UnauthorizedError:
+    """Return the error for a token that was given outright and not accepted.
+
+    Args:
+        error: the service's, whose codes are kept.
+        call: what was asked.
+    """
+    return UnauthorizedError(
+        "The service did not accept the token of the setting `token` (DYNAMIC_SESSIONS_TOKEN) "
+        "(401): it is wrong, expired or for another pool. Correct it, or unset it to sign in by "
+        "`credential`; the service also says this when it does not know the API version, now "
+        f"{call.params.get('api-version', '')} (DYNAMIC_SESSIONS_API_VERSION).",
+        status=error.status,
+        code=error.code,
+        trace_id=error.trace_id,
+    )
+
+
 def _envelope(content: bytes) -> Mapping[str, Any]:
     """Return the error's fields from either envelope or problem+json; empty for neither."""
     try:

@@ -32,7 +32,7 @@ from dynamic_sessions_kernel.errors import (
 )
 
 from .connections import Bearer, open_connections
-from .error_responses import service_error
+from .error_responses import given_token_refused, service_error
 from .messages import ApiResponse
 from .network_errors import NETWORK_ERRORS, translate, worth_repeating
 from .traffic import Counter
@@ -208,7 +208,9 @@ class Transport:
             token = self._sign_in.token()
             try:
                 return self._attempt(call, read, token, patience)
-            except UnauthorizedError:
+            except UnauthorizedError as refused:
+                if self._sign_in.given:
+                    raise given_token_refused(refused, call) from None
                 # A token can be withdrawn before it expires; a new one is worth one try.
                 if renewed or self._sign_in.renew(token) == token:
                     raise
