@@ -36,7 +36,7 @@ def begun(notebook, pool, code: str) -> str:
 
 def test_no_session_exists_before_the_first_cell(new_notebook, local_pool) -> None:
     notebook = new_notebook()
-    assert notebook.ask("complete", "pri")["matches"] == []
+    assert notebook.ask("complete", "pri")["matches"] == ["print"]
     assert notebook.ask("inspect", "print")["found"] is False
     assert notebook.ask("history", hist_access_type="tail", n=5)["history"] == []
     assert notebook.ask("comm_info")["comms"] == {}

@@ -220,3 +220,23 @@ def test_comms_during_a_cell_are_served_after_it(ours) -> None:
     told = ours.request("comm_msg", {"comm_id": "three", "data": {}})
     assert ours.wait(cell).result == "'done'"
     assert ("stream", "heard 0\nheard 1\nheard 2\n") in seen(ours, told)
+
+
+@pytest.mark.parametrize(
+    ("code", "cursor"), [("%upload a.csv", 3), ("x = 1\n%upload a.csv", 19), ("f = %upload *", 9)]
+)
+def test_inspecting_a_command_shows_its_help(ours, code, cursor) -> None:
+    reply = ours.ask("inspect", code, cursor)
+    assert reply["found"]
+    assert reply["data"]["text/plain"] == ours.run("%upload?").stdout
+
+
+def test_before_the_first_cell_tab_offers_what_every_python_knows(new_notebook, local_pool) -> None:
+    before = local_pool.identifiers()
+    notebook = new_notebook()
+    reply = notebook.ask("complete", "x = isins")
+    assert (reply["matches"], reply["cursor_start"]) == (["isinstance"], 4)
+    assert "import" in notebook.ask("complete", "imp")["matches"]
+    for code in ("x.isins", "'isins", "# isins", ""):
+        assert notebook.ask("complete", code)["matches"] == []
+    assert local_pool.identifiers() == before

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.errors import DynamicSessionsError
-from dynamic_sessions_kernel.magics import complete, complete_name
+from dynamic_sessions_kernel.magics import complete, complete_name, complete_python, help_at
 from dynamic_sessions_kernel.messages import Request
 from dynamic_sessions_kernel.threads import start_call
 
@@ -86,6 +86,8 @@ class Questions:
         code, cursor = content["code"], content["cursor_pos"]
         own = complete(code, cursor, self._folder)
         name = complete_name(code, cursor)
+        if own is None and name is None and not self._sessions.connected:
+            own = complete_python(code, cursor)
         reply = None if own is not None else await self._ask({**message, "content": content})
         if reply is None:
             reply = _completion((), cursor, cursor)
@@ -96,9 +98,12 @@ class Questions:
         return reply
 
     async def inspect(self, message: Mapping[str, Any]) -> Content:
-        """Inspect in the session."""
+        """Inspect: our own commands here, everything else in the session."""
         nothing: Content = {"status": "ok", "found": False, "data": {}, "metadata": {}}
         content = _within_text(message["content"])
+        text = help_at(content["code"], content["cursor_pos"])
+        if text is not None:
+            return {**nothing, "found": True, "data": {"text/plain": text}}
         return await self._ask({**message, "content": content}) or nothing
 
     async def history(self, message: Mapping[str, Any]) -> Content:

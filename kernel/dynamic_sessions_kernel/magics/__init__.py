@@ -27,7 +27,7 @@ Another command is a subclass of `Magic`, in `registry.MAGICS`.
 """
 
 from .base import Cancelled, Command, CommandInterruptedError, Completion, Context, Magic
-from .completion import complete, complete_name
+from .completion import complete, complete_name, complete_python, help_at
 from .plan import Plan, contains_command, make_plan
 from .session_protocol import SessionController
 
@@ -42,6 +42,8 @@ __all__ = [
     "SessionController",
     "complete",
     "complete_name",
+    "complete_python",
     "contains_command",
+    "help_at",
     "make_plan",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?:^|=)\s*(?P<name>%\w+)$")
 _COMMAND = re.compile(r"(?:^|=)\s*%(?P<name>\w+)\s+(?P<arguments>.*)$")
+#: A word that is no attribute, and stands in no string or comment.
+_WORD = re.compile(r"^[^'\"#]*?(?<![\w.%!])(?P<name>[A-Za-z_]\w*)$")
+_CALLED = re.compile(r"\s*(?:[\w, ]+=\s*)?%(?P<name>\w+)")
 
 
 def complete(code: str, cursor: int, folder: Path) -> Completion | None:
@@ -46,6 +51,28 @@ def complete_name(code: str, cursor: int) -> Completion | None:
         return None
     matches = tuple(f"%{name}" for name in MAGICS if f"%{name}".startswith(found["name"]))
     return Completion(matches, cursor - len(found["name"]), cursor) if matches else None
+
+
+def complete_python(code: str, cursor: int) -> Completion | None:
+    """Complete what every Python knows: keywords and built-in names.
+
+    Attributes and strings are left alone: what they hold is known to a session alone.
+    """
+    found = _WORD.search(_line_before(code, cursor))
+    if found is None:
+        return None
+    typed = found["name"]
+    names = sorted({*keyword.kwlist, *(name for name in dir(builtins) if name[0] != "_")})
+    matches = tuple(name for name in names if name.startswith(typed))
+    return Completion(matches, cursor - len(typed), cursor) if matches else None
+
+
+def help_at(code: str, cursor: int) -> str | None:
+    """Return the help of the command in whose line the cursor stands; None where there is none."""
+    start = code.rfind("\n", 0, cursor) + 1
+    line = code[start:].partition("\n")[0]
+    found = _CALLED.match(line)
+    return MAGICS[found["name"]].help if found and found["name"] in MAGICS else None
 
 
 def _line_before(code: str, cursor: int) -> str:
