@@ -102,3 +102,14 @@ def test_a_file_arrives_in_the_session_of_the_kernel(notebook, local_pool) -> No
     with SessionPool(local_pool.endpoint, token=local_pool.token) as pool:
         session = pool.session(session_identifier(notebook.manager.session.key))
         assert session.file("b.csv").size == 4
+
+
+@pytest.mark.parametrize("cell", ["%upload not-there.csv", "x = 1\n%session nonsense"])
+def test_a_refused_command_takes_its_cells_number(notebook, cell) -> None:
+    before = notebook.run("0").count
+    refused = notebook.run(cell)
+    assert (refused.status, refused.count) == ("error", before + 1)
+    (announced,) = refused.all("execute_input")
+    assert announced["execution_count"] == before + 1
+    after = notebook.run(f"_i{before + 1} == {cell!r}")
+    assert (after.count, after.result) == (before + 2, "True")

@@ -7,7 +7,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.errors import DynamicSessionsError
+from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
 from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, make_plan
 from dynamic_sessions_kernel.messages import Message, Part
 from dynamic_sessions_kernel.threads import start_call
@@ -95,8 +95,11 @@ class Cell:
             return await self._run()
         except _Interrupted:
             return self._failed("KeyboardInterrupt", _STOPPED_LATER if self._began else _STOPPED)
-        except CommandInterruptedError as error:
-            return self._failed("KeyboardInterrupt", str(error))
+        except CommandError as error:
+            await self._take_number()
+            interrupted = isinstance(error, CommandInterruptedError)
+            name = "KeyboardInterrupt" if interrupted else type(error).__name__
+            return self._failed(name, str(error))
         except DynamicSessionsError as error:
             self._sessions.failed(error)
             return self._failed(type(error).__name__, str(error))
@@ -167,6 +170,21 @@ class Cell:
             return future.result()
         future.cancel()
         raise _Interrupted
+
+    async def _take_number(self) -> None:
+        """Have the session count and store a cell that a command ended, as it does any other."""
+        runtime = self._sessions.runtime
+        if runtime is None or not runtime.connected:
+            return
+        code = str(self._request.content["code"])
+        try:
+            runtime.tell_loss(keep=True)  # it is for the next cell to say
+            self._runtime = runtime
+            await runtime.execute(self._request, Part("pass", code))
+        except DynamicSessionsError as error:
+            _log.debug("a cell was not counted: %s", type(error).__name__)
+        finally:
+            self._runtime = None
 
     def _failed(self, ename: str, evalue: str) -> Content:
         count = self._count
