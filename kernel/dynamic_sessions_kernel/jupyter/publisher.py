@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from .stdin import StdinQuestions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +29,9 @@ class Publisher:
         stdin: belongs to the kernel's event loop.
         gate: decides what may reach a front end.
         on_loop: calls a function on the kernel's event loop, from any thread.
+
+    Attributes:
+        stdin: what the session and this kernel ask the person.
     """
 
     def __init__(
@@ -42,6 +47,7 @@ class Publisher:
         self._stdin = stdin
         self._filter = gate
         self._on_loop = on_loop
+        self.stdin = StdinQuestions(self._send_stdin, on_loop)
         self._lock = threading.Lock()
         self._parents: OrderedDict[str, tuple[list[bytes], dict[str, Any]]] = OrderedDict()
 
@@ -57,7 +63,7 @@ class Publisher:
         """Send what the gate makes of a message."""
         for passed in self._filter.pass_message(message):
             if passed.channel == "stdin":
-                self._on_loop(self._send, self._stdin, passed)
+                self._on_loop(self.stdin.forward, passed)
             else:
                 self._send(self._iopub, passed)
 
@@ -65,13 +71,17 @@ class Publisher:
         """Send a message of this kernel's own making on iopub; it passes no gate."""
         self._send(self._iopub, message)
 
-    def _send(self, socket: Any, message: Message) -> None:
+    def _send_stdin(self, message: Message) -> str | None:
+        return self._send(self._stdin, message)
+
+    def _send(self, socket: Any, message: Message) -> str | None:
+        """Send a message and return its id; None where there is nobody to ask."""
         with self._lock:
             identities, parent = self._parents.get(message.parent or "", ([], {}))
         to_one = message.channel == "stdin"
         if to_one and not identities:
-            return  # nobody to ask
-        self._session.send(
+            return None  # nobody to ask
+        sent = self._session.send(
             socket,
             message.msg_type,
             message.content,
@@ -80,3 +90,4 @@ class Publisher:
             buffers=list(message.buffers),
             metadata=message.metadata,
         )
+        return None if sent is None else str(sent["header"]["msg_id"])
