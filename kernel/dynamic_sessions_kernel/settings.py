@@ -110,6 +110,13 @@ class SettingTraits(HasTraits):
         help="The session's identifier, a secret of 4 to 128 characters. With it set, a session "
         "outlives a kernel that was only told to end by a signal, as VS Code does.",
     )
+    allow = Setting(
+        "DYNAMIC_SESSIONS_ALLOW",
+        default="ask",
+        shown="`ask`",
+        help="What %upload may send unasked beside the notebook's folder: ask (nothing), or a list "
+        "of absolute folders and files, several between commas.",
+    )
     keep_alive = Setting(
         "DYNAMIC_SESSIONS_KEEP_ALIVE",
         default="3600",
@@ -132,6 +139,7 @@ class Settings:
         endpoint: empty for the embedded pool.
         token: None where the credential is to be asked.
         identifier: empty for one that the kernel makes.
+        allow: absolute paths that commands may send unasked.
         keep_alive: in seconds.
     """
 
@@ -142,6 +150,7 @@ class Settings:
     runtime: RuntimeChoice
     outputs: OutputsChoice
     identifier: str = field(repr=False)
+    allow: tuple[str, ...]
     keep_alive: float
     api_version: str
 
@@ -167,9 +176,27 @@ def read_settings(traits: SettingTraits) -> Settings:
         runtime=cast("RuntimeChoice", _one_of("runtime", traits.runtime, RuntimeChoice)),
         outputs=cast("OutputsChoice", _one_of("outputs", traits.outputs, OutputsChoice)),
         identifier=traits.identifier,
+        allow=read_allowed(traits.allow),
         keep_alive=_seconds("keep_alive", traits.keep_alive),
         api_version=traits.api_version,
     )
+
+
+def read_allowed(value: str) -> tuple[str, ...]:
+    """Return the paths of the setting `allow`, absolute; empty for `ask`.
+
+    Raises:
+        SettingsError: one of them is not absolute.
+    """
+    if value == "ask":
+        return ()
+    paths = [os.path.expanduser(path) for item in value.split(",") if (path := item.strip())]  # noqa: PTH111 - pathlib raises where there is no such user
+    for path in paths:
+        if not os.path.isabs(path):  # noqa: PTH117 - a text, as `paths` are
+            raise SettingsError(
+                f"{_called('allow')} is `ask` or a list of absolute folders, not {_shown(path)}."
+            )
+    return tuple(paths)
 
 
 def _one_of(name: str, value: str, choices: Any) -> str:

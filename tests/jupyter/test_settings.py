@@ -58,6 +58,8 @@ def test_configuration_may_give_numbers_and_lists() -> None:
         ("keep_alive", "nan"),
         ("keep_alive", "inf"),
         ("keep_alive", "an hour"),
+        ("allow", "data"),
+        ("allow", "/data,../more"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_the_setting_and_the_variable(name, value) -> None:

@@ -36,7 +36,7 @@ def test_without_a_session_it_says_so_and_makes_none(new_notebook, local_pool) -
     assert rows(notebook.run("%session"))["session"].startswith("none yet")
     assert notebook.run("%session?").stdout.startswith("%session  ")
     assert "no session to stop" in notebook.run("%session stop").stdout
-    assert "trusted from now on" in notebook.run("%session trust").stdout
+    assert "trusted from now on" in notebook.run_answering("%session trust", "y").stdout
     ran = notebook.run("%session list")
     assert ran.count == 1
     assert identifier_of(notebook) not in local_pool.identifiers()
@@ -193,7 +193,7 @@ def test_trust_lets_outputs_through_until_the_session_is_gone(new_notebook) -> N
 
     raw = "<script>window.x = 1</script>"
     assert shown() != raw
-    ran = notebook.run("%session trust")
+    ran = notebook.run_answering("%session trust", "y")
     assert "as you" in ran.stdout
     assert shown() == raw
     assert rows(notebook.run("%session"))["outputs"] == "trusted"
@@ -206,8 +206,7 @@ def test_trust_releases_the_widgets_that_waited(new_notebook) -> None:
     notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
     ran = notebook.run("from comm import create_comm\nc = create_comm(target_name='t', data={})")
     assert ran.all("comm_open") == []
-    cell = notebook.send("%session trust")
-    notebook.wait(cell)
+    notebook.run_answering("%session trust", "yes")
     assert released(notebook)["target_name"] == "t"
 
 

@@ -128,6 +128,26 @@ class Notebook:
             self._take(until)
         return self._published[msg_id]
 
+    def asked(self, *, timeout: float = 30) -> dict[str, Any]:
+        """Wait until the person is asked something on stdin; returns the whole message."""
+        message = self.client.get_stdin_msg(timeout=timeout)
+        assert message["msg_type"] == "input_request"
+        return message
+
+    def answer(self, value: str, question: dict[str, Any] | None = None) -> None:
+        """Answer as a front end does: naming the question, as JupyterLab, or not, as a console."""
+        reply = self.client.session.msg("input_reply", {"value": value})
+        if question is not None:
+            reply["parent_header"] = question["header"]
+        self.client.stdin_channel.send(reply)
+
+    def run_answering(self, code: str, *answers: str) -> Ran:
+        """Run a cell and answer what it asks, in order."""
+        cell = self.send(code, allow_stdin=True)
+        for value in answers:
+            self.answer(value, self.asked())
+        return self.wait(cell)
+
     def interrupt(self) -> None:
         """Interrupt as front ends do, and wait until the kernel has taken it."""
         channel = self.client.control_channel

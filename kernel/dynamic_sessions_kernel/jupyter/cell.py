@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from dynamic_sessions_kernel.magics import Cancelled, Command, Plan, SessionController
+    from dynamic_sessions_kernel.magics import (
+        Cancelled,
+        Command,
+        Consent,
+        Plan,
+        SessionController,
+    )
     from dynamic_sessions_kernel.messages import Content, Emit, Request
     from dynamic_sessions_kernel.runtimes.base import Runtime
 
@@ -48,6 +54,7 @@ class Cell:
         emit: takes the cell's messages.
         show: takes what was made here for the page; it passes no gate.
         control: makes what commands act on the session with.
+        consent: makes what commands ask the person with.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Cell:
         emit: Emit,
         show: Emit,
         control: Callable[[Cancelled], SessionController],
+        consent: Callable[[Request, Cancelled], Consent],
     ) -> None:
         self._request = request
         self._announce = announce
@@ -69,6 +77,7 @@ class Cell:
         self._show = show
         self._folder = folder
         self._control = control
+        self._consent = consent
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._runtime: Runtime | None = None
@@ -149,7 +158,13 @@ class Cell:
         if command.action.needs_session:
             await self._unless_stopped(self._sessions.ready())
         stopped = self._stop.is_set
-        context = Context(self._sessions.session, self._tell, stopped, self._control(stopped))
+        context = Context(
+            self._sessions.session,
+            self._tell,
+            stopped,
+            self._control(stopped),
+            self._consent(self._request, stopped),
+        )
         return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE_SECONDS)
 
     def _tell(self, msg_type: str, content: Content) -> None:

@@ -18,10 +18,10 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.errors import DynamicSessionsError, SessionLostError
-from dynamic_sessions_kernel.magics import contains_command
+from dynamic_sessions_kernel.magics import Consent, contains_command
 from dynamic_sessions_kernel.outputs.filter import OutputFilter
 from dynamic_sessions_kernel.runtimes.choose import offers_debugger
-from dynamic_sessions_kernel.settings import SettingTraits
+from dynamic_sessions_kernel.settings import SettingTraits, read_allowed
 from dynamic_sessions_kernel.threads import start_call
 
 from .cell import Cell
@@ -35,7 +35,7 @@ from .turns import Turns
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.magics import Cancelled
-    from dynamic_sessions_kernel.messages import Content
+    from dynamic_sessions_kernel.messages import Content, Request
     from dynamic_sessions_kernel.outputs.filter import Mode
 
 #: What a front end's Help menu offers.
@@ -91,6 +91,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self._cell_parent: dict[str, Any] = {}
         self._turns = Turns(self.cell_lock)
         self._left = False
+        self._agreed: set[str] = set()
 
     def start(self) -> None:
         """Begin to serve, on the running event loop."""
@@ -211,6 +212,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         request = as_request(parent)
         self._sessions.enter(request.id, visible=not silent)
         self._cell_parent = parent
+        self._publisher.stdin.begin_cell()
         self._cell = Cell(
             request,
             announce,
@@ -219,13 +221,14 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             emit=self._publisher.send,
             show=self._publisher.show,
             control=self._control,
+            consent=self._consent_of,
         )
         try:
             reply = await self._cell.run()
         finally:
             self._cell = None
         if reply.get("ename") == SessionLostError.__name__:
-            self._filter.reset()  # trust was given to the session that is gone
+            self._forget()  # what the person agreed to was for the session that is gone
         leaves = leaving(reply) if asks_to_leave(content["code"]) and not silent else None
         reply = json_clean(await self._passed(reply))
         if leaves is not None:
@@ -255,6 +258,20 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         elif waited and self._sessions.runtime is not None:
             self._sessions.runtime.interrupt()
 
+    def _forget(self) -> None:
+        """Drop trust and consent: they were given to the session that is gone."""
+        self._filter.reset()
+        self._agreed.clear()
+
+    def _consent_of(self, request: Request, cancelled: Cancelled) -> Consent:
+        """Return what the person can be asked for, and has agreed to, in a cell."""
+
+        def ask(question: str) -> str:
+            return self._publisher.stdin.ask(question, request.id, cancelled)
+
+        has_stdin = bool(request.content.get("allow_stdin", False))
+        return Consent(ask if has_stdin else None, read_allowed(self.allow), self._agreed)
+
     def _control(self, cancelled: Cancelled) -> Control:
         return Control(
             self._sessions,
@@ -263,11 +280,14 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             self._loop,
             runtime=self.runtime,
             cancelled=cancelled,
+            forget=self._forget,
         )
 
     def _take_input(self, msg: Any) -> None:
         _, reply = self._read(msg)
-        if reply is not None and reply["header"]["msg_type"] == "input_reply":
+        if reply is None or reply["header"]["msg_type"] != "input_reply":
+            return
+        if not self._publisher.stdin.take(reply):
             self._questions.tell(reply)
 
     # -- questions --------------------------------------------------------------------------

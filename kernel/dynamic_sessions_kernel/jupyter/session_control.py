@@ -13,7 +13,7 @@ from dynamic_sessions_kernel.magics.base import CommandInterruptedError
 from dynamic_sessions_kernel.magics.session_protocol import Change, Listed, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from dynamic_sessions_kernel.client.models import PoolMetadata, SessionInfo
@@ -43,6 +43,7 @@ class Control:
         loop: the kernel's, which owns the manager.
         runtime: the setting, for a kernel without a session.
         cancelled: whether the person has interrupted the command.
+        forget: drops what the person agreed to for the session that is left.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Control:
         *,
         runtime: str,
         cancelled: Cancelled,
+        forget: Callable[[], None],
     ) -> None:
         self._manager = manager
         self._filter = gate
@@ -61,6 +63,7 @@ class Control:
         self._loop = loop
         self._runtime = runtime
         self._cancelled = cancelled
+        self._forget = forget
 
     def status(self) -> Status:
         """Return what is known of the session; allocates none."""
@@ -112,13 +115,13 @@ class Control:
     def new(self) -> Change:
         """Start a fresh session in the place of the kernel's own."""
         fresh, deleted, left = self._wait(self._manager.new())
-        self._filter.reset()
+        self._forget()
         return Change(shorten(fresh.identifier), _short(deleted), _short(left))
 
     def stop(self) -> Change:
         """Delete the session in use."""
         deleted = self._wait(self._manager.stop())
-        self._filter.reset()
+        self._forget()
         return Change(deleted=_short(deleted))
 
     def restart(self) -> Change:
@@ -129,7 +132,7 @@ class Control:
         """Take over a living session."""
         pool, chosen = self._chosen(prefix)
         left = self._wait(self._manager.attach(pool.session(chosen.identifier)))
-        self._filter.reset()
+        self._forget()
         runtime = self._wait(self._manager.in_use()).runtime
         found = runtime is not None and runtime.found
         return Change(shorten(chosen.identifier), left=_short(left), variables=found)
@@ -159,6 +162,11 @@ class Control:
     def _ours(self) -> str | None:
         session = self._wait(self._manager.in_use()).session
         return None if session is None else session.identifier
+
+    @property
+    def trusted(self) -> bool:
+        """Whether all outputs are let through already."""
+        return self._filter.trusted
 
     def trust(self) -> bool:
         """Let all outputs of the session through."""

@@ -28,6 +28,7 @@ Another command is a subclass of `Magic`, in `registry.MAGICS`.
 
 from .base import Cancelled, Command, CommandInterruptedError, Completion, Context, Magic
 from .completion import complete, complete_name, complete_python, help_at
+from .consent import Consent
 from .plan import Plan, contains_command, make_plan
 from .session_protocol import SessionController
 
@@ -36,6 +37,7 @@ __all__ = [
     "Command",
     "CommandInterruptedError",
     "Completion",
+    "Consent",
     "Context",
     "Magic",
     "Plan",

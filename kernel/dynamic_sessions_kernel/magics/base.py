@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dynamic_sessions_kernel.errors import CommandError
+
+from .consent import Consent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +42,14 @@ class Context:
             `display_data`, which passes no gate.
         cancelled: whether the person has interrupted the cell.
         control: acts on the kernel's session.
+        consent: asks the person for what reaches beyond the notebook's folder.
     """
 
     session: Session | None
     show: Callable[[str, Content], None]
     cancelled: Cancelled = never
     control: SessionController | None = None
+    consent: Consent = field(default_factory=Consent)
 
     def write(self, text: str) -> None:
         """Print on the cell's standard output; a carriage return starts the line anew."""
@@ -144,10 +148,12 @@ class Command:
         action: what it does.
         bind: makes the part that gives its value a name in the session; None where the cell
             asks for none.
+        hidden_line: what is printed before it acts, where a reader may not see it in the cell.
     """
 
     action: Magic
     bind: Callable[[Any], Part] | None = None
+    hidden_line: str = ""
 
     def check(self, folder: Path, cancelled: Cancelled = never) -> None:
         """Raise `CommandError` for what can be found wrong before anything is sent."""
@@ -155,5 +161,7 @@ class Command:
 
     def run(self, context: Context) -> Part | None:
         """Carry it out; returns the part that binds its value in the session, if there is one."""
+        if self.hidden_line:
+            context.write(f"This cell runs {self.hidden_line}\n")
         value = self.action.run(context)
         return self.bind(value) if self.bind is not None else None

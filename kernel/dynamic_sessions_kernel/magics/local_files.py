@@ -6,31 +6,29 @@ file, such as a named pipe, is refused before it is opened.
 
 from __future__ import annotations
 
-import glob
 import os
 import shlex
 import stat
 import unicodedata
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from dynamic_sessions_kernel.client.remote_paths import check_upload, printable
 from dynamic_sessions_kernel.client.upload import MAX_UPLOAD_BYTES, too_large
 from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
 
-from .base import CommandInterruptedError
+from .patterns import is_pattern, matching_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from .base import Cancelled
 
 #: How many files one command sends at most: a forgotten `~/**` is stopped early.
 MAX_FILES = 10_000
 
-_GLOB = frozenset("*?[")
 _NON_BLOCKING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 
@@ -40,11 +38,13 @@ class LocalFile:
     """A regular file that can be read and has a name that the service takes.
 
     Attributes:
-        path: absolute.
+        path: absolute, as the person named it.
+        real: where it leads, without links; the file that is read.
         name: what it is called in the session, in Unicode's composed form.
     """
 
     path: Path
+    real: Path
     name: str
 
 
@@ -127,30 +127,34 @@ def open_file(path: Path) -> BinaryIO:
     return stream
 
 
+def open_agreed(file: LocalFile) -> BinaryIO:
+    """Open the file that was checked, and no other that its name leads to by now.
+
+    Raises:
+        CommandError: as `open_file`, and where its name leads elsewhere.
+    """
+    if Path(os.path.realpath(file.path)) != file.real:
+        raise CommandError(
+            f"{printable(str(file.path))} leads to another file than it did when it was checked. "
+            "Nothing of it was sent."
+        )
+    return open_file(file.real)
+
+
 def _paths(word: str, folder: Path, cancelled: Cancelled) -> Iterator[Path]:
     """Yield the files that a word names: itself if there is such a file, else its matches."""
     typed = os.path.expanduser(word)  # noqa: PTH111 - pathlib raises where there is no such user
     path = folder / typed
-    if os.path.lexists(path) or not _GLOB.intersection(typed):
+    if os.path.lexists(path) or not is_pattern(typed):
         yield path
         return
-    matches = list(islice(_matches(typed, folder, cancelled), MAX_FILES + 1))
+    matches = list(islice(matching_files(typed, folder, cancelled), MAX_FILES + 1))
     if not matches:
         raise CommandError(
             f"{printable(word)} matches no file in {printable(str(folder))}.{_hint(word)} "
             "Nothing was sent."
         )
     yield from sorted(matches)
-
-
-def _matches(pattern: str, folder: Path, cancelled: Cancelled) -> Iterator[Path]:
-    # pathlib's glob matches hidden files, too, which a shell does not.
-    for match in glob.iglob(pattern, root_dir=folder, recursive=True):  # noqa: PTH207
-        if cancelled():
-            raise CommandInterruptedError("Interrupted while looking for files. Nothing was sent.")
-        path = folder / match
-        if path.is_file():
-            yield path
 
 
 def _checked(path: Path, word: str) -> LocalFile:
@@ -165,7 +169,7 @@ def _checked(path: Path, word: str) -> LocalFile:
         check_upload(name)
     except DynamicSessionsError as error:
         raise CommandError(f"{error} Nothing was sent.") from None
-    return LocalFile(path, name)
+    return LocalFile(path, Path(os.path.realpath(path)), name)
 
 
 def _same(one: Path, other: Path) -> bool:

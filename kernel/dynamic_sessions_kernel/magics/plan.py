@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .syntax import Found, Placed, Reading
+
+#: How long a line is at most that a reader sees whole, and how much of a longer one is printed.
+_SEEN_CHARS = 120
+_SHOWN_CHARS = 2_000
+#: A command at the beginning of its line, or the value of a short name.
+_STARTS_PLAINLY = re.compile(r"%|[\w., ]{1,40}= ?%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ def _steps(cell: str, reading: Reading, placed: list[Placed]) -> list[Part | Com
         end = place.end
         last = place is placed[-1] and not _says_something(reading.source[end:])
         bind = _binding(cell, reading, place, last=last) if place.assigns else None
-        steps.append(Command(_action(place.found), bind))
+        steps.append(Command(_action(place.found), bind, _hidden_line(cell, place.found)))
     if bind is None or not last:
         steps.append(Part(code=_lines_alone(reading.source, end, len(reading.source)), cell=cell))
     return steps
@@ -124,6 +131,26 @@ def _lines_alone(source: list[str], start: int, end: int) -> str:
     return "".join(
         line if start <= number < end else f"# {line}" for number, line in enumerate(source)
     )
+
+
+def _hidden_line(cell: str, found: Found) -> str:
+    """Return a command's line, to be printed where a reader of the cell may not see it.
+
+    Seen is what begins its own short line of the cell, in characters that show as they are.
+    """
+    if found.arguments is None:
+        return ""  # help acts on nothing
+    lines = cell.split("\n")
+    leading = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    at = leading + found.line
+    line = lines[at].rstrip(" ") if at < len(lines) else ""
+    plain = line.isprintable() and len(line) <= _SEEN_CHARS and "   " not in line
+    words = " ".join(f"%{found.name} {found.arguments}".split())
+    whole = " ".join(line.split()).removesuffix(";").rstrip().endswith(words)
+    if plain and whole and found.end == found.line + 1 and _STARTS_PLAINLY.match(line):
+        return ""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return shown if len(shown) <= _SHOWN_CHARS else shown[: _SHOWN_CHARS - 1] + "…"
 
 
 def _action(found: Found) -> Magic:

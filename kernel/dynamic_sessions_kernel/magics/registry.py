@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .session import Session
+from .session import SessionMagic
 from .upload import Upload
 
 if TYPE_CHECKING:
@@ -13,4 +13,4 @@ if TYPE_CHECKING:
     from .base import Magic
 
 #: Each command's name, without the percent sign, to what it does.
-MAGICS: Mapping[str, type[Magic]] = {action.name: action for action in (Upload, Session)}
+MAGICS: Mapping[str, type[Magic]] = {action.name: action for action in (Upload, SessionMagic)}

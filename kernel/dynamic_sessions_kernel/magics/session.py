@@ -32,14 +32,15 @@ down, and `new` returns to one of your own.
 
 `trust` lifts the isolation of outputs, for this session and until it is gone: scripts in outputs
 then act in your notebook page as you, and can start programs on your machine. Trust a session
-when you trust all code that has run in it. Widgets need it.
+when you trust all code that has run in it. Widgets need it. It asks first; where a front end
+cannot ask, only the setting `outputs = "trusted"` trusts.
 
 The command stands at the beginning of a line of its own, not in a loop, function or other block.
 """
 _WORD = re.compile(r"\S*$")
 
 
-class Session(Magic):
+class SessionMagic(Magic):
     """`%session [WORD [PREFIX]]`; it has no value."""
 
     name = "session"
@@ -129,6 +130,8 @@ class Session(Magic):
         context.write(f"Took over session {change.current} {had}{_left(change.left)}")
 
     def _trust(self, context: Context, control: SessionController) -> None:
+        if not control.trusted:
+            context.consent.to_trust()
         if control.trust():
             context.write(
                 "This session is trusted from now on, until it is gone: everything it outputs "
@@ -138,7 +141,7 @@ class Session(Magic):
         else:
             context.write("This session is trusted already: everything it outputs is shown.\n")
 
-    _words: ClassVar[Mapping[str, Callable[[Session, Context, SessionController], None]]] = {
+    _words: ClassVar[Mapping[str, Callable[[SessionMagic, Context, SessionController], None]]] = {
         "status": _status,
         "list": _list,
         "restart": _restart,

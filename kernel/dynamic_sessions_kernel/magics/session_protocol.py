@@ -107,5 +107,9 @@ class SessionController(Protocol):
             CommandError: none or several begin so.
         """
 
+    @property
+    def trusted(self) -> bool:
+        """Whether all outputs are let through already."""
+
     def trust(self) -> bool:
         """Let all outputs of the session through; whether that is news."""

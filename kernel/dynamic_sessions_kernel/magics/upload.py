@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynamic_sessions_kernel.client.remote_paths import printable
@@ -15,13 +16,12 @@ from dynamic_sessions_kernel.errors import (
 )
 
 from .base import CommandInterruptedError, Completion, Magic
-from .local_files import LocalFile, find_files, open_file, split_words
+from .local_files import LocalFile, find_files, open_agreed, split_words
 from .path_completion import complete_path
 from .progress import ProgressLine, readable_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dynamic_sessions_kernel.client.models import RemoteFile
     from dynamic_sessions_kernel.client.session import Session
@@ -41,7 +41,8 @@ Copy files of your machine into the session's folder /mnt/data, where code opens
 
 Paths are relative to the notebook's folder. ~ is your home folder; *, ?, [...] and ** match
 several files, and hidden ones only when the pattern begins with a dot. Put names with spaces
-into quotes. `paths = %upload ...` makes a list of the paths in the session.
+into quotes. What is outside the notebook's folder, hidden, or behind a link out of it is asked
+for first. `paths = %upload ...` makes a list of the paths in the session.
 
 A command acts on your machine, so the session has no say in it: it stands at the beginning of
 a line of its own, not in a loop, function or other block, and variables ($name, {name}) are
@@ -59,17 +60,20 @@ class Upload(Magic):
     def __init__(self, arguments: str) -> None:
         super().__init__(arguments)
         self._files: list[LocalFile] = []
+        self._folder = Path()
 
     def check(self, folder: Path, cancelled: Cancelled) -> None:
         """Find the files and see that each can be sent."""
         words = split_words(self.arguments)
         if not words:
             raise CommandError("%upload needs the path of a file, or several. %upload? explains.")
-        self._files = find_files(words, folder.absolute(), cancelled)
+        self._folder = folder.absolute()
+        self._files = find_files(words, self._folder, cancelled)
 
     def run(self, context: Context) -> list[str]:
         """Send the files that `check` found, one after the other, and print where they are."""
         assert context.session is not None  # noqa: S101 - this command needs one
+        context.consent.to_send([str(file.path) for file in self._files], self._folder)
         before = _files_there(context.session)
         there: list[RemoteFile] = []
         for file in self._files:
@@ -118,7 +122,7 @@ def _send(
 def _send_unchanged(
     file: LocalFile, session: Session, progress: Callable[[int, int | None], None]
 ) -> RemoteFile:
-    with open_file(file.path) as stream:
+    with open_agreed(file) as stream:
         status = os.fstat(stream.fileno())
         try:
             remote = session.upload(stream, file.name, progress=progress)
