@@ -27,16 +27,22 @@ def code_of(answer):
 def test_the_current_generation_from_upload_to_deletion(fresh):
     told = fresh.upload("a.csv", b"a,b\n").json()
     assert re.fullmatch(MOMENT, told.pop("lastModifiedAt"))
-    assert told == {"name": "a.csv", "sizeInBytes": 4, "contentType": "", "type": ""}
+    assert told == {
+        "name": "a.csv",
+        "sizeInBytes": 4,
+        "contentType": "text/csv",
+        "type": "File",
+        "directory": "",
+    }
     listed = fresh.call("GET", "files").json()["value"]
     assert listed == [fresh.call("GET", "files/a.csv").json()]
     assert listed[0]["name"] == "a.csv"
-    assert listed[0]["type"] == "file"
+    assert listed[0]["type"] == "File"
     assert listed[0]["contentType"] == "text/csv"
     assert fresh.call("GET", "files/a.csv/content").content == b"a,b\n"
     answer = fresh.call("DELETE", "files/a.csv")
     assert (answer.status_code, answer.content) == (204, b"")
-    assert fresh.call("GET", "files").json() == {"value": []}
+    assert fresh.call("GET", "files").json() == {"value": [], "nextLink": None}
 
 
 def test_the_legacy_generation_from_upload_to_deletion(legacy):
@@ -72,7 +78,7 @@ def test_folders_are_made_and_reached_by_path(fresh, folder):
     where = {"path": "one/two"}
     assert fresh.call("GET", "files/a.txt/content", query=where).content == b"x"
     listed = fresh.call("GET", "files").json()["value"]
-    assert [(entry["name"], entry["type"]) for entry in listed] == [("one", "directory")]
+    assert [(entry["name"], entry["type"]) for entry in listed] == [("one", "Directory")]
     assert len(fresh.call("GET", "files", query=where).json()["value"]) == 1
     assert fresh.call("DELETE", "files/a.txt", query=where).status_code == 204
 
@@ -99,7 +105,7 @@ def test_a_long_listing_comes_in_pages(fresh):
     names, answer = [], fresh.call("GET", "files").json()
     while True:
         names += [entry["name"] for entry in answer["value"]]
-        if "nextLink" not in answer:
+        if answer["nextLink"] is None:
             break
         headers = {"Authorization": f"Bearer {fresh.token}"}
         answer = requests.get(answer["nextLink"], headers=headers, timeout=60).json()
@@ -141,7 +147,8 @@ def test_a_path_cannot_hide_in_a_name(session):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_missing_file(session, method):
-    assert code_of(session.call(method, "files/none.txt")) == (404, "FileNotFound")
+    code = "DeleteFileError" if method == "DELETE" else "FileNotFound"
+    assert code_of(session.call(method, "files/none.txt")) == (404, code)
     assert code_of(session.call("GET", "files/none.txt/content")) == (404, "FileNotFound")
     assert code_of(session.call("GET", "files", query={"path": "none"})) == (404, "FileNotFound")
 
@@ -176,7 +183,7 @@ def test_128_megabytes_are_taken_and_one_byte_more_is_not(fresh):
 def test_a_body_that_is_no_upload_leaves_nothing(session, kind, body):
     answer = session.call("POST", "files", data=body, headers={"Content-Type": kind})
     assert code_of(answer) == (400, "SessionRequestValidationFailed")
-    assert session.call("GET", "files").json() == {"value": []}
+    assert session.call("GET", "files").json() == {"value": [], "nextLink": None}
 
 
 def test_an_upload_cut_in_the_middle_leaves_nothing(start_pool, short_folder, wait_until):
@@ -192,7 +199,7 @@ def test_an_upload_cut_in_the_middle_leaves_nothing(start_pool, short_folder, wa
         connection.sendall(head.encode())
         wait_until(lambda: list(short_folder.glob("dsk-pool-*/incoming/*")))
     wait_until(lambda: not list(short_folder.glob("dsk-pool-*/incoming/*")))
-    assert caller.call("GET", "files").json() == {"value": []}
+    assert caller.call("GET", "files").json() == {"value": [], "nextLink": None}
 
 
 LINKS = """

@@ -51,7 +51,7 @@ def test_a_session_is_told_of_from_its_first_use(fresh):
 
 
 def test_asking_for_files_allocates_a_session_too(fresh):
-    assert fresh.call("GET", "files").json() == {"value": []}
+    assert fresh.call("GET", "files").json() == {"value": [], "nextLink": None}
     assert fresh.call("GET", "session").status_code == 200
 
 
@@ -72,7 +72,7 @@ def test_sessions_are_listed_from_where_one_asks(start_pool):
 
     def listed(skip):
         answer = callers[0].call("GET", "listSessions", query={"skip": skip})
-        return [session["identifier"] for session in answer.json()["value"]]
+        return [session["identifier"] for session in answer.json()["sessions"]]
 
     assert listed(0) == [caller.identifier for caller in callers]
     assert listed(2) == [callers[2].identifier]
@@ -95,7 +95,7 @@ def test_an_idle_session_cools_down_and_a_used_one_does_not(start_pool, wait_unt
 
     def ended():
         used.run("1")
-        listed = used.call("GET", "listSessions").json()["value"]
+        listed = used.call("GET", "listSessions").json()["sessions"]
         return idle.identifier not in {session["identifier"] for session in listed}
 
     wait_until(ended)

@@ -22,7 +22,8 @@ from typing import TypeVar
 from dynamic_sessions_kernel.errors import LocalPoolError
 
 from .faults import FaultRates
-from .pool import LocalPool, PoolOptions
+from .pool import FULL_STATUSES, LocalPool, PoolOptions
+from .profiles import PROFILES
 from .sandbox.choose import CHOICES
 
 _Number = TypeVar("_Number", int, float)
@@ -46,12 +47,18 @@ def parse_options(arguments: list[str]) -> PoolOptions:
     add("--sandbox", default=default.sandbox, choices=CHOICES)
     add("--time-limit", type=_seconds, default=default.time_limit, metavar="S",
         help="seconds that an execution may take; default: %(default)s")  # fmt: skip
+    add("--profile", default=default.profile, choices=tuple(PROFILES),
+        help="the kind of pool whose answers are given; default: %(default)s")  # fmt: skip
+    add("--full-status", type=int, default=default.full_status, choices=FULL_STATUSES,
+        help="how a full pool answers; default: %(default)s")  # fmt: skip
     add("--lose-tail", type=_probability, default=0, metavar="P",
         help="probability that a run loses the last line of its stdout")  # fmt: skip
     add("--error-rate", type=_probability, default=0, metavar="P",
         help="probability of a 503 instead of an answer")  # fmt: skip
     add("--drop-rate", type=_probability, default=0, metavar="P",
         help="probability that an execution's connection closes unanswered")  # fmt: skip
+    add("--cancel-rate", type=_probability, default=0, metavar="P",
+        help="probability that an execution is cancelled before it runs")  # fmt: skip
     add("--latency", type=_wait, default=0, metavar="S",
         help="seconds by which each answer is late")  # fmt: skip
     add("--seed", type=int, metavar="N", help="makes the faults above repeatable")
@@ -60,6 +67,7 @@ def parse_options(arguments: list[str]) -> PoolOptions:
         lose_tail=given.lose_tail,
         error_rate=given.error_rate,
         drop_rate=given.drop_rate,
+        cancel_rate=given.cancel_rate,
         latency=given.latency,
         seed=given.seed,
     )
@@ -69,6 +77,8 @@ def parse_options(arguments: list[str]) -> PoolOptions:
         cooldown=given.cooldown,
         sandbox=given.sandbox,
         time_limit=given.time_limit,
+        profile=given.profile,
+        full_status=given.full_status,
         faults=faults,
         # Taken out of the environment, which sessions without a sandbox could read.
         token=os.environ.pop(TOKEN_VARIABLE, "") or default.token,

@@ -9,6 +9,9 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
+#: The code of a missing file, but at its deletion.
+NO_SUCH_FILE = "FileNotFound"
+
 Shape = Literal["nested", "flat", "problem", "empty"]
 
 
@@ -101,7 +104,7 @@ def bad_path(message: str) -> Refusal:
 
 def no_such_file(message: str) -> Refusal:
     """Say that the session has no such file."""
-    return Refusal(404, "FileNotFound", message)
+    return Refusal(404, NO_SUCH_FILE, message)
 
 
 def too_large(message: str) -> Refusal:
@@ -114,10 +117,25 @@ def no_session(code: str) -> Refusal:
     return Refusal(404, code, "There is no session of this identifier.")
 
 
-def pool_full(most: int) -> Refusal:
-    """Say that no session is to be had; the service sends no `Retry-After` with it."""
-    message = f"The pool has reached its maximum of {most} concurrent sessions."
-    return Refusal(429, "SessionsCountExceedsLimit", message, "flat")
+def not_deleted(message: str) -> Refusal:
+    """Say that a file could not be deleted because it is not there."""
+    return Refusal(404, "DeleteFileError", message)
+
+
+def pool_full(most: int, status: int = 429) -> Refusal:
+    """Say that no session is to be had; the service sends no `Retry-After` with it.
+
+    Args:
+        most: how many there can be at once.
+        status: 429 or 500, both measured on the live service, or 404 as documented
+            (docs/service.md, "Errors").
+    """
+    if status == 429:  # noqa: PLR2004 - of HTTP
+        message = f"The pool has reached its maximum of {most} concurrent sessions."
+        return Refusal(status, "SessionsCountExceedsLimit", message, "flat")
+    if status == 404:  # noqa: PLR2004 - of HTTP
+        return Refusal(status, message="There are no more sessions to be allocated.")
+    return Refusal(status, message="Error happened when allocating pod: no pod is available.")
 
 
 def unavailable() -> Refusal:

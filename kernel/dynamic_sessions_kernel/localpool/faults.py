@@ -20,6 +20,7 @@ class FaultRates:
             0.04, measured).
         error_rate: probability of a 503 instead of whatever was asked, which is then not done.
         drop_rate: probability that the connection is closed after an execution, unanswered.
+        cancel_rate: probability that an execution ends as `Canceled` before its code runs.
         latency: seconds by which each answer is late.
         seed: of the generators; None for a different course each time.
     """
@@ -27,6 +28,7 @@ class FaultRates:
     lose_tail: float = 0
     error_rate: float = 0
     drop_rate: float = 0
+    cancel_rate: float = 0
     latency: float = 0
     seed: int | None = None
 
@@ -37,7 +39,7 @@ class FaultInjector:
     def __init__(self, rates: FaultRates) -> None:
         self._rates = rates
         seed = rates.seed
-        names = ("tail", "error", "drop")
+        names = ("tail", "error", "drop", "cancel")
         self._random = {
             name: random.Random(None if seed is None else f"{name} {seed}")  # noqa: S311 - dice
             for name in names
@@ -50,6 +52,10 @@ class FaultInjector:
     def drops(self) -> bool:
         """Whether this execution's answer is lost with its connection."""
         return self._random["drop"].random() < self._rates.drop_rate
+
+    def cancels(self) -> bool:
+        """Whether this execution is cancelled before its code runs."""
+        return self._random["cancel"].random() < self._rates.cancel_rate
 
     def without_tail(self, stdout: str) -> str:
         """Return what is left of a run's stdout: all of it, or all but its last line."""

@@ -15,6 +15,7 @@ from tornado.netutil import bind_sockets
 from .api.server import POOL_PATH, Service
 from .faults import FaultInjector, FaultRates
 from .folders import PoolFolder
+from .profiles import PROFILES, SPECIFICATION
 from .sandbox.choose import choose
 from .sessions.store import SessionStore
 
@@ -25,6 +26,8 @@ HOST = "127.0.0.1"
 # A session takes about ten, a connection one; the usual limit of 1024 ends at 90 sessions.
 _OPEN_FILES = 65_536
 _STOP_SECONDS = 20
+#: How a full pool can answer (docs/service.md, "Errors").
+FULL_STATUSES = (429, 500, 404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class PoolOptions:
         cooldown: seconds without a call after which a session ends (the service: 300 to 3600).
         sandbox: one of `sandbox.choose.CHOICES`.
         time_limit: seconds that no execution may pass (the service: 220).
+        profile: a name of `profiles.PROFILES`.
+        full_status: of HTTP, when no more sessions are to be had; one of `FULL_STATUSES`.
         faults: what goes wrong.
         token: that callers must show.
     """
@@ -46,6 +51,8 @@ class PoolOptions:
     cooldown: float = 300
     sandbox: str = "auto"
     time_limit: float = 220
+    profile: str = SPECIFICATION.name
+    full_status: int = FULL_STATUSES[0]
     faults: FaultRates = field(default_factory=FaultRates)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -65,15 +72,17 @@ class LocalPool:
         self._sockets = bind_sockets(options.port, HOST)
         self._folder = PoolFolder()
         faults = FaultInjector(options.faults)
+        profile = PROFILES[options.profile]
         self._store = SessionStore(
             self._folder.sessions,
             self._sandbox,
             faults,
             most=options.most,
             cooldown=options.cooldown,
-            time_limit=options.time_limit,
+            time_limit=min(options.time_limit, profile.longest_run_seconds),
+            full_status=options.full_status,
         )
-        self._service = Service(self._store, faults, options.token, self._folder.incoming)
+        self._service = Service(self._store, faults, options.token, self._folder.incoming, profile)
         self._server: HTTPServer | None = None
 
     def address(self) -> dict[str, Any]:

@@ -120,7 +120,9 @@ class Generation(ABC):
     def sessions_listed(self, body: Mapping[str, Any]) -> list[SessionInfo]:
         """One page of the pool's sessions."""
         doing = "listing the pool's sessions"
-        return [session_info(item, doing) for item in items(body, doing)]
+        # `sessions` is published; `value` is what custom-container pools answer.
+        name = "sessions" if "sessions" in body else "value"
+        return [session_info(item, doing) for item in items(body, doing, name)]
 
     def metadata(self) -> ApiRequest:
         """Ask what sessions have installed."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.client.http.messages import json_body
-from dynamic_sessions_kernel.client.models import ExecutionResult
+from dynamic_sessions_kernel.client.models import DATA_FOLDER, ExecutionResult
 
 from .base import UNKNOWN_RUN, Generation, in_url, items
 from .parsing import field, image, json_object, moment, remote_file, result_value, text, unexpected
@@ -130,7 +130,13 @@ class Current(Generation):
 
 def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:
     folders, _, name = text(body, "name", doing).rpartition("/")
-    directory = text(body, "directory", doing) or "/".join(filter(None, (directory, folders)))
+    told = text(body, "directory", doing).removeprefix(DATA_FOLDER).strip("/")
+    # The top is "" or ".", and a recursive listing may count from the folder that was listed.
+    told = "" if told == "." else told
+    if not told or not f"{told}/".startswith(f"{directory}/".lstrip("/")):
+        directory = "/".join(filter(None, (directory, told, folders)))
+    else:
+        directory = told
     return remote_file(
         name,
         directory,

@@ -13,21 +13,23 @@ from dynamic_sessions_kernel.localpool.sessions.remote_paths import folder_parts
 from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from . import executions, files
-from .routes import ApiRequest, ApiResponse, Route, session_headers
+from .routes import ApiRequest, ApiResponse, Route, paged, session_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynamic_sessions_kernel.api_versions import ApiVersion
+    from dynamic_sessions_kernel.localpool.profiles import Profile
     from dynamic_sessions_kernel.localpool.sessions.files import Entry
     from dynamic_sessions_kernel.localpool.sessions.results import Result
-    from dynamic_sessions_kernel.localpool.sessions.session import Execution
+    from dynamic_sessions_kernel.localpool.sessions.session import Execution, Kind
 
 #: Files on one page of a listing.
 PAGE = 1000
 
 
 async def _execute(call: ApiRequest) -> ApiResponse:
+    executions.refuse_other_pools(call.profile)
     body = call.json()
     if "properties" in body:
         raise errors.properties_missing("The body of this api-version has no properties.")
@@ -36,19 +38,18 @@ async def _execute(call: ApiRequest) -> ApiResponse:
         executions.seconds_of(body),
         _cap(body, call.version),
     )
-    asynchronous = executions.is_asynchronous(body)
+    kind: Kind = "Asynchronous" if executions.is_asynchronous(body) else "Synchronous"
     clock = executions.Clock()
     async with call.store.using(call.identifier) as session:
-        clock.allocated()
-        execution = session.execute(code, seconds, cap)
-        if asynchronous:
-            session.remember(execution)
-            told = _execution(call, execution, "Asynchronous")
-            return ApiResponse(202, told, clock.headers(session))
+        clock.allocated(session)
+        execution = executions.run(call, session, code, seconds, cap=cap, kind=kind)
+        if kind == "Asynchronous":
+            told = _execution(call, execution)
+            return ApiResponse(202, told, clock.headers(session, execution))
         result = await execution.over()
         status = 202 if call.version.accepts_synchronous else 200
-        told = _execution(call, execution, "Synchronous")
-        return ApiResponse(status, told, clock.headers(session, result), ran=True)
+        told = _execution(call, execution)
+        return ApiResponse(status, told, clock.headers(session, execution, result), ran=True)
 
 
 async def _poll(call: ApiRequest) -> ApiResponse:
@@ -58,17 +59,17 @@ async def _poll(call: ApiRequest) -> ApiResponse:
             raise errors.Refusal(
                 404, "ExecutionNotFound", "The session knows no execution of this id."
             )
-        return ApiResponse(
-            200, _execution(call, execution, "Asynchronous"), session_headers(session)
-        )
+        return ApiResponse(200, _execution(call, execution), session_headers(session, execution.id))
 
 
 async def _upload(call: ApiRequest) -> ApiResponse:
     if len(call.files) > 1:
         raise errors.invalid("An upload holds one file.")
     entry, headers = await files.keep(call, call.files[0], call.folder)
-    # The service leaves these two empty here (seen in its answers).
-    return ApiResponse(200, {**_file(entry), "contentType": "", "type": ""}, headers)
+    told = _file(entry, call.profile)
+    if not call.profile.describes_uploads:
+        told |= {"contentType": "", "type": ""}
+    return ApiResponse(200, [told] if call.profile.bare_arrays else told, headers)
 
 
 async def _list(call: ApiRequest) -> ApiResponse:
@@ -80,9 +81,15 @@ async def _list(call: ApiRequest) -> ApiResponse:
     async with call.store.using(call.identifier) as session:
         entries = await asyncio.to_thread(session.tree.entries, folders, recursive=recursive)
         end = int(start) + PAGE
-        told: dict[str, Any] = {"value": [_file(entry) for entry in entries[int(start) : end]]}
-        if end < len(entries):
-            told["nextLink"] = f"{call.url}?{urlencode({**call.query, 'skip': end})}"
+        above = len(folders) if recursive and call.profile.from_listed_folder else 0
+        if call.profile.bare_arrays:
+            # An array has no room for a link to a next page, so all of it is on this one.
+            end = len(entries)
+        page = [_file(entry, call.profile, above) for entry in entries[int(start) : end]]
+        link = (
+            f"{call.url}?{urlencode({**call.query, 'skip': end})}" if end < len(entries) else None
+        )
+        told: Any = page if call.profile.bare_arrays else paged("value", page, link, call.profile)
         return ApiResponse(200, told, session_headers(session))
 
 
@@ -90,7 +97,7 @@ async def _describe(call: ApiRequest) -> ApiResponse:
     folders, name = files.joined(call.folder, _name(call))
     async with call.store.using(call.identifier) as session:
         entry = await asyncio.to_thread(session.tree.entry, folders, name)
-        return ApiResponse(200, _file(entry), session_headers(session))
+        return ApiResponse(200, _file(entry, call.profile), session_headers(session))
 
 
 async def _download(call: ApiRequest) -> ApiResponse:
@@ -117,16 +124,16 @@ def _cap(body: Mapping[str, Any], version: ApiVersion) -> int:
     return cap
 
 
-def _execution(call: ApiRequest, execution: Execution, kind: str) -> dict[str, Any]:
+def _execution(call: ApiRequest, execution: Execution) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": execution.id,
         "identifier": call.identifier,
-        "executionType": kind,
+        "executionType": execution.kind,
         "status": execution.state,
     }
     result = execution.result
     if result is not None:
-        told["status"] = "Succeeded" if result.succeeded else "Failed"
+        told["status"] = result.status
         told["result"] = _result(result, execution.cap, call.version)
     return told
 
@@ -141,18 +148,17 @@ def _result(result: Result, cap: int, version: ApiVersion) -> dict[str, Any]:
     }
 
 
-def _file(entry: Entry) -> dict[str, Any]:
+def _file(entry: Entry, profile: Profile, above: int = 0) -> dict[str, Any]:
+    """Return an entry; `above` folders of its path are left out of its `directory`."""
     guess = "" if entry.is_folder else mimetypes.guess_type(entry.name)[0]
-    told = {
+    return {
         "name": entry.name,
         "sizeInBytes": entry.size,
         "lastModifiedAt": files.moment(entry.modified),
         "contentType": "application/octet-stream" if guess is None else guess,
-        "type": "directory" if entry.is_folder else "file",
+        "type": profile.folder_type if entry.is_folder else profile.file_type,
+        "directory": "/".join(entry.folders[above:]) or profile.top,
     }
-    if entry.folders:
-        told["directory"] = "/".join(entry.folders)
-    return told
 
 
 ROUTES = (

@@ -6,18 +6,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.localpool import errors
+from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from .routes import session_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynamic_sessions_kernel.localpool.profiles import Profile
     from dynamic_sessions_kernel.localpool.sessions.results import Result
-    from dynamic_sessions_kernel.localpool.sessions.session import Session
+    from dynamic_sessions_kernel.localpool.sessions.session import Execution, Kind, Session
+
+    from .routes import ApiRequest
 
 #: The most that can be asked for (docs/service.md, "API generations"), and the default.
 LONGEST_SECONDS = 220
 USUAL_SECONDS = 60
+#: What a Node pool says of Python (C: no recorded answer is known).
+NO_JAVASCRIPT = "SyntaxError: the code is not JavaScript"
 
 
 def code_of(body: Mapping[str, Any]) -> str:
@@ -32,6 +38,31 @@ def code_of(body: Mapping[str, Any]) -> str:
     if not isinstance(code, str):
         raise errors.invalid("code is required and must be a string.")
     return code
+
+
+def refuse_other_pools(profile: Profile) -> None:
+    """Refuse a body that this kind of pool does not take.
+
+    Raises:
+        Refusal: a Shell pool takes commands and no code (docs/service.md, "Pool types").
+    """
+    if profile.runs == "refused":
+        raise errors.properties_missing("shellCommand or execCommandAndArgs is required.")
+
+
+def run(
+    call: ApiRequest,
+    session: Session,
+    code: str,
+    seconds: int,
+    *,
+    cap: int = CAP_CHARS,
+    kind: Kind = "Synchronous",
+) -> Execution:
+    """Start an execution as this kind of pool does, under the name that the caller gave it."""
+    if call.profile.runs == "javascript":
+        return session.fail(NO_JAVASCRIPT, execution_id=call.operation_id, kind=kind)
+    return session.execute(code, seconds, cap, execution_id=call.operation_id, kind=kind)
 
 
 def is_asynchronous(body: Mapping[str, Any]) -> bool:
@@ -69,14 +100,19 @@ class Clock:
 
     def __init__(self) -> None:
         self._began = self._allocated = time.monotonic()
+        self._new = False
 
-    def allocated(self) -> None:
-        """Note that the session is there."""
+    def allocated(self, session: Session) -> None:
+        """Note that the session is there, and whether this call is the first that uses it."""
         self._allocated = time.monotonic()
+        self._new = session.uses == 1
 
-    def headers(self, session: Session, result: Result | None = None) -> dict[str, str]:
+    def headers(
+        self, session: Session, execution: Execution, result: Result | None = None
+    ) -> dict[str, str]:
         """Return the headers of an execution's answer; all times in milliseconds."""
-        headers = session_headers(session)
+        headers = session_headers(session, execution.id)
+        headers["X-Ms-New-Allocation"] = "true" if self._new else "false"
         headers["x-ms-allocation-time"] = _milliseconds(self._allocated - self._began)
         headers["x-ms-overall-execution-time"] = _milliseconds(time.monotonic() - self._began)
         if result is not None:

@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from dynamic_sessions_kernel.localpool import errors
+from dynamic_sessions_kernel.localpool.errors import Refusal
 from dynamic_sessions_kernel.localpool.sessions.remote_paths import file_path
 
 from .routes import ApiResponse, Download, session_headers
@@ -50,7 +52,12 @@ async def remove(call: ApiRequest, folder: str, path: str, status: int) -> ApiRe
     """Delete a file and answer `status`."""
     folders, name = joined(folder, path)
     async with call.store.using(call.identifier) as session:
-        await asyncio.to_thread(session.tree.delete, folders, name)
+        try:
+            await asyncio.to_thread(session.tree.delete, folders, name)
+        except Refusal as refusal:
+            if refusal.code != errors.NO_SUCH_FILE:
+                raise
+            raise errors.not_deleted(str(refusal)) from None
         return ApiResponse(status, None, session_headers(session))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 async def _execute(call: ApiRequest) -> ApiResponse:
+    executions.refuse_other_pools(call.profile)
     body = call.json().get("properties")
     if not isinstance(body, dict):
         raise errors.properties_missing("The body has no properties.")
@@ -28,8 +29,9 @@ async def _execute(call: ApiRequest) -> ApiResponse:
         raise errors.invalid("executionType must be synchronous.")
     clock = executions.Clock()
     async with call.store.using(call.identifier) as session:
-        clock.allocated()
-        result = await session.execute(code, seconds).over()
+        clock.allocated(session)
+        execution = executions.run(call, session, code, seconds)
+        result = await execution.over()
         properties = {
             "$id": "2",
             "status": "Success" if result.succeeded else "Failure",
@@ -39,7 +41,7 @@ async def _execute(call: ApiRequest) -> ApiResponse:
             "executionTimeInMilliseconds": result.milliseconds,
         }
         told = {"$id": "1", "properties": properties}
-        return ApiResponse(200, told, clock.headers(session, result), ran=True)
+        return ApiResponse(200, told, clock.headers(session, execution, result), ran=True)
 
 
 async def _upload(call: ApiRequest) -> ApiResponse:

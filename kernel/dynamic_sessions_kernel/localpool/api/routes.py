@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from dynamic_sessions_kernel.api_versions import ApiVersion
+    from dynamic_sessions_kernel.localpool.profiles import Profile
     from dynamic_sessions_kernel.localpool.sessions.session import Session
     from dynamic_sessions_kernel.localpool.sessions.store import SessionStore
 
@@ -32,19 +33,23 @@ class ApiRequest:
         store: the pool's sessions.
         url: the address that was called, without its query.
         version: the api-version.
+        profile: the kind of pool that answers.
         query: the last value of each parameter.
         arguments: what the route's pattern found in the path, decoded.
         body: the bytes of a body that is no upload.
         files: those of an upload.
+        operation_id: the caller's name for an execution; empty where there is none.
     """
 
     store: SessionStore
     url: str
     version: ApiVersion
+    profile: Profile
     query: Mapping[str, str]
     arguments: Sequence[str]
     body: bytes = b""
     files: Sequence[Received] = ()
+    operation_id: str = ""
 
     @property
     def identifier(self) -> str:
@@ -85,16 +90,23 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class PlainText:
+    """A body that is text and no JSON."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApiResponse:
     """What is answered.
 
     Attributes:
-        body: JSON, a file, or None for nothing.
+        body: JSON, a file, plain text, or None for nothing.
         ran: whether code ran for it, so that it can be lost like an execution's.
     """
 
     status: int
-    body: Any | Download = None
+    body: Any | Download | PlainText = None
     headers: Mapping[str, str] = field(default_factory=dict)
     ran: bool = False
 
@@ -143,6 +155,13 @@ def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, 
     raise errors.no_such_pool()
 
 
-def session_headers(session: Session) -> dict[str, str]:
-    """Return the headers that tell which operation this is, and which container answers."""
-    return {"operation-id": str(uuid.uuid4()), "x-ms-session-guid": session.guid}
+def paged(name: str, page: list[Any], link: str | None, profile: Profile) -> dict[str, Any]:
+    """Return a page of a listing with the link to the next one, if there is one."""
+    if link is None and not profile.null_next_link:
+        return {name: page}
+    return {name: page, "nextLink": link}
+
+
+def session_headers(session: Session, operation_id: str = "") -> dict[str, str]:
+    """Return the headers that name the operation, and the container that answers."""
+    return {"operation-id": operation_id or str(uuid.uuid4()), "x-ms-session-guid": session.guid}

@@ -25,13 +25,14 @@ from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.errors import Refusal
 
 from . import current, legacy, management
-from .routes import ApiRequest, ApiResponse, Download, Route, find_route
+from .routes import ApiRequest, ApiResponse, Download, PlainText, Route, find_route
 from .uploads import Upload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dynamic_sessions_kernel.localpool.faults import FaultInjector
+    from dynamic_sessions_kernel.localpool.profiles import Profile
     from dynamic_sessions_kernel.localpool.sessions.store import SessionStore
 
 #: The pool's address below its host, in the form that Azure gives to pools.
@@ -45,6 +46,8 @@ _SENT_AT_ONCE_BYTES = 1 << 20
 # The characters that the service's documentation lists, and how many.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9|\-&^%$#(){}\[\];<>]{4,128}")
 
+_OPERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +57,7 @@ class Service:
     Args:
         token: that callers must show.
         incoming: a folder for uploads on their way.
+        profile: the kind of pool whose answers are given.
 
     Attributes:
         calls: how many are under way.
@@ -61,11 +65,17 @@ class Service:
     """
 
     def __init__(
-        self, store: SessionStore, faults: FaultInjector, token: str, incoming: Path
+        self,
+        store: SessionStore,
+        faults: FaultInjector,
+        token: str,
+        incoming: Path,
+        profile: Profile,
     ) -> None:
         self.store = store
         self.faults = faults
         self.incoming = incoming
+        self.profile = profile
         self.calls = 0
         self.last_call = time.monotonic()
         self._token = token.encode()
@@ -107,7 +117,9 @@ class _Handler(RequestHandler):
         else:
             if self._route is not None and self._route.takes == "upload":
                 kind = self.request.headers.get("Content-Type", "")
-                self._upload = Upload(kind, self._service.incoming)
+                self._upload = Upload(
+                    kind, self._service.incoming, self._service.profile.largest_file_bytes
+                )
 
     def data_received(self, chunk: bytes) -> None:
         if self._upload is not None:
@@ -150,10 +162,12 @@ class _Handler(RequestHandler):
                 store=self._service.store,
                 url=f"{self.request.protocol}://{self.request.host}{self.request.path}",
                 version=_version(self._query["api-version"]),
+                profile=self._service.profile,
                 query=self._query,
                 arguments=self._arguments,
                 body=bytes(self._body),
                 files=self._upload.files() if self._upload is not None else (),
+                operation_id=self._operation_id(),
             )
             return await self._route.act(call)
         except Refusal as refusal:
@@ -171,7 +185,7 @@ class _Handler(RequestHandler):
                 self._query[name] = values[-1].decode()
             except UnicodeDecodeError:
                 raise errors.invalid("The query is not UTF-8.") from None
-        routes = _routes(_version(self._query.get("api-version", "")))
+        routes = _routes(self._service.profile, _version(self._query.get("api-version", "")))
         path = path.removeprefix(f"{POOL_PATH}/")
         self._route, self._arguments = find_route(routes, self.request.method or "", path)
         if self._route.names_session and not _IDENTIFIER.fullmatch(
@@ -182,6 +196,17 @@ class _Handler(RequestHandler):
                 "< >."
             )
 
+    def _operation_id(self) -> str:
+        """Return the caller's name for an execution; empty where none is given.
+
+        Raises:
+            Refusal: it cannot stand in an address.
+        """
+        name = self.request.headers.get("operation-id", "")
+        if name and not _OPERATION_ID.fullmatch(name):
+            raise errors.invalid("operation-id must be 1 to 128 letters, digits, - and _.")
+        return name
+
     async def _send(self, answer: ApiResponse) -> None:
         self.set_status(answer.status)
         for name, value in answer.headers.items():
@@ -189,6 +214,10 @@ class _Handler(RequestHandler):
         body = answer.body
         if isinstance(body, Download):
             await self._send_file(body)
+            return
+        if isinstance(body, PlainText):
+            self.set_header("Content-Type", "text/plain; charset=utf-8")
+            await self.finish(body.text)
             return
         kind = "application/json; charset=utf-8"
         if isinstance(body, Refusal):
@@ -268,8 +297,11 @@ def _version(name: str) -> ApiVersion:
         raise errors.unauthorized() from None
 
 
-def _routes(version: ApiVersion) -> tuple[Route, ...]:
-    """Return the calls that an api-version has."""
+def _routes(profile: Profile, version: ApiVersion) -> tuple[Route, ...]:
+    """Return the calls that an api-version has in this kind of pool."""
     if version.is_legacy:
-        return legacy.ROUTES
-    return current.ROUTES + (management.ROUTES if version.has_sessions else ())
+        return legacy.ROUTES if profile.legacy_data else ()
+    data = current.ROUTES if profile.current_data else ()
+    if not version.has_sessions:
+        return data
+    return data + management.routes(profile)

@@ -20,8 +20,6 @@ from dynamic_sessions_kernel.localpool.errors import Refusal, bad_name, failed, 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The service's limit on one file, in bytes (docs/service.md, "Files").
-MAX_FILE = 128 * 1024**2
 _MOST_FILES = 100
 
 # What is wrong with a body is told to who sent it; the parser would tell the pool's log as well.
@@ -47,14 +45,15 @@ class Upload:
     Args:
         content_type: the request's header, which names the boundary.
         folder: where files are kept until they are taken.
+        largest: what one file may have, in bytes (docs/service.md, "Files").
     """
 
-    def __init__(self, content_type: str, folder: Path) -> None:
+    def __init__(self, content_type: str, folder: Path, largest: int) -> None:
         self._folder = folder
         self._received: list[Received] = []
         self._refusal: Refusal | None = None
         self._part: BinaryIO | None = None
-        self._room = MAX_FILE
+        self._largest = self._room = largest
         self._header = ["", ""]
         self._disposition = b""
         self._whole = False
@@ -147,14 +146,14 @@ class Upload:
         received = Received(self._folder / secrets.token_hex(8), name)
         self._received.append(received)
         self._part = received.path.open("xb")
-        self._room = MAX_FILE
+        self._room = self._largest
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._part is None:
             return
         self._room -= end - start
         if self._room < 0:
-            raise too_large(f"The file is over the limit of {MAX_FILE >> 20} MB.")
+            raise too_large(f"The file is over the limit of {self._largest >> 20} MB.")
         self._part.write(memoryview(data)[start:end])
 
     def _on_part_end(self) -> None:

@@ -39,6 +39,7 @@ class Result:
     Attributes:
         value: of the last expression, as JSON has it; None for none.
         milliseconds: how long it ran.
+        canceled: whether the service gave it up.
     """
 
     succeeded: bool
@@ -46,6 +47,19 @@ class Result:
     stderr: str
     value: Any
     milliseconds: int
+    canceled: bool = False
+
+    @property
+    def status(self) -> str:
+        """The current generation's word for how it ended."""
+        if self.canceled:
+            return "Canceled"
+        return "Succeeded" if self.succeeded else "Failed"
+
+    @property
+    def chars(self) -> int:
+        """About how much memory it takes."""
+        return len(self.stdout) + len(self.stderr) + len(str(self.value))
 
     def with_stdout(self, stdout: str) -> Result:
         """Return the same, with another stdout."""
@@ -55,6 +69,11 @@ class Result:
 def failure(text: str, milliseconds: int = 0) -> Result:
     """Return a failure of the service itself, told by one of the texts of this module."""
     return Result(succeeded=False, stdout="", stderr=text, value=None, milliseconds=milliseconds)
+
+
+def canceled() -> Result:
+    """Return an execution that was cancelled before its code ran."""
+    return Result(False, "", "", None, 0, canceled=True)
 
 
 def from_outcome(outcome: Outcome, milliseconds: int) -> Result:

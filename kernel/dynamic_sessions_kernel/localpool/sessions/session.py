@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
     from .results import Result
 
-#: Asynchronous executions that `GET /executions/{id}` still knows; the others' results, which can
-#: be large, go with their answers.
+#: Executions that `GET /executions/{id}` still knows: those that were named or asynchronous. The
+#: others' results, which can be large, go with their answers.
 _REMEMBERED = 20
+#: The characters of remembered results; the last execution is remembered whatever its size.
+_REMEMBERED_CHARS = 32 * 1024**2
 
+Kind = Literal["Synchronous", "Asynchronous"]
 State = Literal["NotStarted", "Running", "Done"]
 
 
@@ -37,11 +40,14 @@ class Execution:
     Attributes:
         state: where it stands.
         cap: what its answers cut stdout and stderr to, in characters.
+        id: as the caller named it, else a new one.
+        kind: how it was asked for.
     """
 
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int, execution_id: str = "", kind: Kind = "Synchronous") -> None:
         self.cap = cap
-        self.id = str(uuid.uuid4())
+        self.id = execution_id or str(uuid.uuid4())
+        self.kind = kind
         self.state: State = "NotStarted"
         self._result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
@@ -73,6 +79,7 @@ class Session:
     Attributes:
         guid: names this very session, not the next of the same identifier.
         created, accessed: seconds since 1970.
+        uses: how many calls have used it.
         tree: its files.
     """
 
@@ -90,6 +97,7 @@ class Session:
         self.guid = str(uuid.uuid4())
         self.etag = secrets.token_hex(8)
         self.created = self.accessed = time.time()
+        self.uses = 0
         self.tree = Tree(folder / "data")
         self._interpreter = interpreter
         self._faults = faults
@@ -110,29 +118,66 @@ class Session:
         """Whether an execution runs or waits."""
         return bool(self._tasks)
 
-    def execute(self, code: str, time_limit: float, cap: int = results.CAP_CHARS) -> Execution:
+    def execute(
+        self,
+        code: str,
+        time_limit: float,
+        cap: int = results.CAP_CHARS,
+        *,
+        execution_id: str = "",
+        kind: Kind = "Synchronous",
+    ) -> Execution:
         """Run code when its turn comes.
 
         Args:
             code: what a cell holds, magics included.
             time_limit: seconds from the beginning of its turn.
             cap: what its answers cut stdout and stderr to, in characters.
+            execution_id: the caller's name for it; it is then remembered, as an asynchronous one.
+            kind: how it was asked for.
         """
-        execution = Execution(cap)
+        execution = self._planned(cap, execution_id, kind)
         task = asyncio.create_task(self._run(execution, code, time_limit))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return execution
 
-    def remember(self, execution: Execution) -> None:
+    def execution(self, execution_id: str) -> Execution | None:
+        """Return one of the last executions that were to be remembered."""
+        return self._executions.get(execution_id)
+
+    def fail(self, text: str, *, execution_id: str = "", kind: Kind = "Synchronous") -> Execution:
+        """Return an execution that failed with `text` because its code cannot run here."""
+        execution = self._planned(results.CAP_CHARS, execution_id, kind)
+        execution.end(results.failure(text))
+        return execution
+
+    def _planned(self, cap: int, execution_id: str, kind: Kind) -> Execution:
+        execution = Execution(cap, execution_id, kind)
+        if execution_id or kind == "Asynchronous":
+            self._remember(execution)
+        return execution
+
+    def _remember(self, execution: Execution) -> None:
         """Keep an execution for whoever asks for it by its id."""
+        self._executions.pop(execution.id, None)
         self._executions[execution.id] = execution
         while len(self._executions) > _REMEMBERED:
             self._executions.popitem(last=False)
 
-    def execution(self, execution_id: str) -> Execution | None:
-        """Return one of the last executions that were to be remembered."""
-        return self._executions.get(execution_id)
+    def _forget_the_large(self) -> None:
+        """Let go of the oldest results that are over, until the rest is within bounds."""
+        sizes = {
+            execution.id: execution.result.chars
+            for execution in self._executions.values()
+            if execution.result is not None
+        }
+        total = sum(sizes.values())
+        for execution_id in list(sizes)[:-1]:
+            if total <= _REMEMBERED_CHARS:
+                return
+            total -= sizes[execution_id]
+            del self._executions[execution_id]
 
     async def close(self) -> None:
         """End it and all of its processes; what runs ends as aborted. Repeatable."""
@@ -150,8 +195,11 @@ class Session:
                     result = await self._take_turn(code, time_limit)
         finally:
             execution.end(result)
+            self._forget_the_large()
 
     async def _take_turn(self, code: str, time_limit: float) -> Result:
+        if self._faults.cancels():
+            return results.canceled()
         began = time.monotonic()
         outcome = await self._interpreter.execute(
             code, time_limit=min(time_limit, self._time_limit)

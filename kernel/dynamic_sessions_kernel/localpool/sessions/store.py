@@ -32,9 +32,11 @@ class SessionStore:
         most: how many sessions there can be at once.
         cooldown: seconds without a call after which a session ends.
         time_limit: seconds that no execution may pass.
+        full_status: of HTTP, when there is no room for another session.
 
     Attributes:
         sandbox_name: of the sandbox that each session is in.
+        started: when the pool did, in seconds since 1970.
         last_end: when a session last ended, by `time.monotonic`.
     """
 
@@ -47,13 +49,16 @@ class SessionStore:
         most: int,
         cooldown: float,
         time_limit: float,
+        full_status: int = 429,
     ) -> None:
         self.sandbox_name = sandbox.name
+        self.started = time.time()
         self._ready = Ready(folder, sandbox)
         self._faults = faults
         self._most = most
         self._cooldown = cooldown
         self._time_limit = time_limit
+        self._full_status = full_status
         self._sessions: dict[str, asyncio.Task[Session]] = {}
         self._calls: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -80,6 +85,7 @@ class SessionStore:
         try:
             session = await self._allocated(identifier)
             session.accessed = time.time()
+            session.uses += 1
             yield session
             session.accessed = time.time()
         finally:
@@ -138,7 +144,7 @@ class SessionStore:
             task = None
         if task is None:
             if self._full():
-                raise errors.pool_full(self._most)
+                raise errors.pool_full(self._most, self._full_status)
             task = self._sessions[identifier] = asyncio.create_task(self._allocate(identifier))
         try:
             # Of several calls for one new session, one that goes away must not take it along.
