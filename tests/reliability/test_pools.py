@@ -75,7 +75,7 @@ def test_a_time_limit_ends_a_direct_cell_and_says_what_is_kept(start_pool) -> No
     notebook = start_pool("--time-limit", "3")(DYNAMIC_SESSIONS_RUNTIME="direct")
     notebook.run("import time\nkept = 1")
     cells = [
-        notebook.send(notebook.place.mark("over") + "time.sleep(100)"),
+        notebook.send(notebook.place.mark("over") + "print('begun')\ntime.sleep(100)"),
         notebook.send(notebook.place.mark("queued")),
     ]
     error = notebook.wait(cells[0]).error
@@ -84,6 +84,7 @@ def test_a_time_limit_ends_a_direct_cell_and_says_what_is_kept(start_pool) -> No
     assert notebook.wait(cells[1]).status == "aborted"
     assert notebook.place.lines("ran") == ["over"]
     assert notebook.run("kept").result == "1"
+    assert notebook.until(cells[0], "stream")["text"] == "begun\n"  # in its own cell, but later
 
     blocking = threading.Thread(
         target=notebook.place.session.execute,

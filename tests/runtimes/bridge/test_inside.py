@@ -57,6 +57,6 @@ def test_the_bridge_sends_exactly_what_stands_inside():
 
 
 def test_the_direct_runtime_sends_exactly_what_stands_inside():
-    code = arrival(fresh=False)
+    code = arrival()
     for path in modules(direct).values():
         assert repr(path.read_text()) in code

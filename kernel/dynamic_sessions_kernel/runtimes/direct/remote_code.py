@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -15,6 +17,10 @@ from . import inside
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import ExecutionResult
 
+#: The most that a value may be once it is decompressed.
+MAX_VALUE_BYTES = 256 << 20
+#: In the order in which they are loaded; the last one is called.
+_MODULES = ("capture", "resident")
 _MAGIC = "%%dynamic_sessions_cell "
 _NOT_THERE = re.compile(r"UsageError: Cell magic `%%dynamic_sessions_cell` not found")
 _TAKEN_OVER = re.compile(
@@ -23,37 +29,89 @@ _TAKEN_OVER = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def arrival(*, fresh: bool) -> str:
-    """Return the code that brings the resident into an interpreter, or finds it there."""
-    source = files(inside).joinpath("resident.py").read_text(encoding="utf-8")
-    call = f"(exec(source, room), room['arrive'](fresh={fresh}))[1]"
-    room = {"__name__": "dynamic_sessions_resident"}
-    return f"(lambda source, room: {call})({source!r}, {room!r})"
+_LOAD = """
+def load(sources, build):
+    import sys, types
+    package = "dynamic_sessions_resident"
+    for name in ("", *sources):
+        full = package + (name and "." + name)
+        module = sys.modules[full] = types.ModuleType(full)
+        module.__package__, module.__path__ = package, []
+        exec(sources.get(name, ""), module.__dict__)
+    return module.arrive(build=build)
+"""
+
+#: Ends the session's interpreter, which the service then starts anew.
+END_INTERPRETER = "__import__('os')._exit(0)  # dynamic_sessions_resident"
+
+
+def arrival(*, build: int = 0) -> str:
+    """Return the code that brings the resident into an interpreter, or finds it there.
+
+    Args:
+        build: the number of the last result that arrived, of the session's interpreter before.
+    """
+    sources = {
+        name: files(inside).joinpath(f"{name}.py").read_text(encoding="utf-8") for name in _MODULES
+    }
+    return (
+        f"(lambda load, sources, room: (exec(load, room), room['load'](sources, {build}))[1])"
+        f"({_LOAD!r}, {sources!r}, {{}})"
+    )
 
 
 def cell(
-    code: str, *, boot: str, count: int, stores: bool, shows: bool, whole: str | None = None
+    code: str,
+    *,
+    identity: str,
+    boot: str,
+    build: int,
+    count: int,
+    stores: bool,
+    shows: bool,
+    whole: str | None = None,
 ) -> str:
     """Return a cell as it is sent.
 
     Args:
         code: the source that runs.
+        identity: of the request, by which its output is known.
         boot: the start of the interpreter that it is for; elsewhere it does not run.
+        build: the number of the last result that arrived.
         count: its number, for `In`, `Out` and tracebacks.
         stores: whether it goes into `In` and the history.
         shows: whether its last value is displayed.
         whole: what is stored in its place; None where it is the code itself.
     """
     order = {"boot": boot, "count": count, "stores": stores, "shows": shows, "cell": whole}
-    return f"{_MAGIC}{json.dumps(order)}\n{code}"
+    return f"{_MAGIC}{json.dumps({'id': identity, 'build': build, **order})}\n{code}"
 
 
-def question(boot: str, kind: str, **content: Any) -> str:
+def question(boot: str, build: int, kind: str, **content: Any) -> str:
     """Return code that asks the resident; its value is for `read_answer`."""
     order = {"boot": boot, "count": 0, "stores": False, "shows": True, "cell": None}
     resident = "__import__('IPython').get_ipython().dynamic_sessions_resident"
     asked = json.dumps({"kind": kind, **content})
+    order |= {"id": None, "build": build}
     return f"{_MAGIC}{json.dumps(order)}\n{resident}.ask({asked!r})"
+
+
+def own_value(result: ExecutionResult) -> dict[str, Any] | None:
+    """Return what the resident made the value of an execution; None where that is not its own.
+
+    It is as hostile as everything from a session, and its length is bounded.
+    """
+    try:
+        # Some builds of the service turn a text that is JSON into what it says.
+        value = result.result
+        answer = json.loads(unquote(value)) if isinstance(value, str) else value
+        if isinstance(answer, dict) and isinstance(packed := answer.get("zlib"), str):
+            inflater = zlib.decompressobj()
+            text = inflater.decompress(base64.urlsafe_b64decode(packed), MAX_VALUE_BYTES)
+            answer = json.loads(text)
+    except (ValueError, RecursionError, zlib.error):
+        return None
+    return answer if result.succeeded and isinstance(answer, dict) else None
 
 
 def read_answer(result: ExecutionResult) -> dict[str, Any]:
@@ -62,13 +120,8 @@ def read_answer(result: ExecutionResult) -> dict[str, Any]:
     Raises:
         UnexpectedAnswerError: it is no answer of the resident's.
     """
-    try:
-        # Some builds of the service turn a text that is JSON into what it says.
-        value = result.result
-        answer = json.loads(unquote(value)) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        answer = None
-    if not result.succeeded or not isinstance(answer, dict):
+    answer = own_value(result)
+    if answer is None:
         raise UnexpectedAnswerError(
             "The session did not answer as its Python should. If this repeats, restart the kernel."
         )

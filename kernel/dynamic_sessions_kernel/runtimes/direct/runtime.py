@@ -1,13 +1,18 @@
 """The direct runtime: each part of a cell is one execution of the service.
 
-The service runs one execution at a time, tells nothing until it has ended, and cannot be stopped.
+The service runs one execution at a time, says nothing until it has ended, and cannot be stopped.
 So an interrupt lets go of the cell and not of the code, and what comes after waits for it here.
+
+What a cell sends comes back in the value of its execution. What was kept of a cell whose response
+never came, or came as a failure of the service, is a part of the next value.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from dynamic_sessions_kernel.client.execution_errors import service_failure
@@ -15,6 +20,7 @@ from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
     InterpreterRestartedError,
     SessionLostError,
+    TimeLimitError,
     UnexpectedAnswerError,
 )
 from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
@@ -23,6 +29,7 @@ from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.threads import start_call
 
 from . import remote_code
+from .brought import Brought, read_brought
 from .keepalive import KeepAlive
 from .outputs import MAX_OUTPUT_CHARS, messages
 
@@ -45,6 +52,13 @@ _RUNS_ON = (
     "The cell was let go, but the service cannot stop a direct execution: the code runs on in the "
     "session, to its end or to the service's limit of 220 s. The next cell waits for it."
 )
+_TIME_LIMIT = (
+    "The code ran longer than the service allows one execution (220 s at most) and was stopped; "
+    "variables and files that it made are kept, and what it printed is shown with the next cell. "
+    "Split the work into shorter runs, or use the bridge runtime, whose cells have no such limit."
+)
+#: Cells whose output may still come: those that were sent last.
+_REMEMBERED_CELLS = 1000
 _DID_NOT_RUN = "Interrupted before the session was free: nothing of this cell ran."
 
 
@@ -78,6 +92,9 @@ class DirectRuntime(Runtime):
         self._abandoned: asyncio.Future[ExecutionResult] | None = None
         self._interrupted: asyncio.Event | None = None
         self._counted = ""
+        # The number of the last value that arrived, which acknowledges what it brought.
+        self._build = 0
+        self._cells: deque[str] = deque(maxlen=_REMEMBERED_CELLS)
         self._keep_alive = KeepAlive(self._touch, keep_alive)
 
     @property
@@ -94,18 +111,47 @@ class DirectRuntime(Runtime):
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
         if self._boot:
             return
-        result = await start_call(self._session.execute, remote_code.arrival(fresh=self._fresh))
-        failure = service_failure(result)
-        if failure is not None:
-            raise failure
-        answer = remote_code.read_answer(result)
+        answer, result = await self._arrive()
+        if self._fresh and answer.get("found") is True:
+            await self._end_interpreter()
+            answer, result = await self._arrive()
         boot = answer.get("boot")
         if not isinstance(boot, str) or not boot:
             raise UnexpectedAnswerError("The session's Python could not be made ready for cells.")
-        self._boot, self._container, self._fresh = boot, result.container, False
+        self._boot, self._container = boot, result.container
         self._count, self._counted = 1, ""
         self.found, self.taken = answer.get("found") is True, False
+        brought = read_brought(answer, None)
+        self._build = 0
+        if brought is not None:
+            self._build = brought.build
+            if not self._fresh:
+                self._show(brought, "")
+        self._fresh = False
         self._keep_alive.start()
+
+    async def _arrive(self) -> tuple[Content, ExecutionResult]:
+        code = remote_code.arrival(build=self._build)
+        result = await start_call(self._session.execute, code)
+        failure = service_failure(result)
+        if failure is not None:
+            raise failure
+        return remote_code.read_answer(result), result
+
+    async def _end_interpreter(self) -> None:
+        """Have the service start its interpreter anew: nothing else undoes all that cells can do.
+
+        Raises:
+            DynamicSessionsError: it does not.
+        """
+        self._build = 0
+        result = await start_call(self._session.execute, remote_code.END_INTERPRETER)
+        failure = service_failure(result)
+        if not isinstance(failure, InterpreterRestartedError):
+            raise failure or UnexpectedAnswerError(
+                "The session's Python could not be started anew, so its variables are still there. "
+                "`%session restart` starts a fresh session."
+            )
 
     async def execute(self, request: Request, part: Part) -> Content:
         """Run one part of a cell; output goes through `emit`; returns `execute_reply` content.
@@ -143,7 +189,9 @@ class DirectRuntime(Runtime):
         stores = stores and not counted
         code = remote_code.cell(
             part.code,
+            identity=request.id,
             boot=self._boot,
+            build=self._build,
             count=self._count - 1 if counted else self._count,
             stores=stores,
             shows=shows,
@@ -151,19 +199,21 @@ class DirectRuntime(Runtime):
         )
         if stores:
             self._count, self._counted = self._count + 1, request.id
+        if request.id not in self._cells:
+            self._cells.append(request.id)
         return code
 
     async def _finish(
         self, request: Request, part: Part, result: ExecutionResult | None, *, shows: bool
     ) -> Content:
         """Show what an execution brought, and return the reply."""
+        reply = self._reply("ok")
         if result is not None:
             self._check(result)
-            for message in messages(result, request.id, count=self._count - 1, shows=shows):
-                self._emit(message)
-                if message.msg_type == "error":
-                    return {**self._reply("error"), **message.content}
-        reply = self._reply("ok")
+            error, payload = self._show_result(result, request.id, shows=shows)
+            reply["payload"] = payload
+            if error is not None:
+                return {**reply, "status": "error", **error}
         expressions = request.content.get("user_expressions")
         if part.last and expressions:
             # The cell ran, and whatever is wrong now is told by the next one.
@@ -171,6 +221,30 @@ class DirectRuntime(Runtime):
                 found = await self._question("expressions", expressions=expressions)
                 reply["user_expressions"] = found
         return reply
+
+    def _show_result(
+        self, result: ExecutionResult, parent: str, *, shows: bool
+    ) -> tuple[Content | None, list[Content]]:
+        """Show what an execution brought; return the error that ended it, and the payload."""
+        value = remote_code.own_value(result)
+        brought = None if value is None else read_brought(value, parent)
+        if brought is not None:
+            self._build = brought.build
+            self._show(brought, parent)
+            # Its value is shown; what came beside it escaped from being kept.
+            result = replace(result, result=None, image=None)
+        error = None if brought is None else brought.error
+        for message in messages(result, parent, count=self._count - 1, shows=shows):
+            self._emit(message)
+            if message.msg_type == "error":
+                error = message.content
+        return error, [] if brought is None else brought.payload
+
+    def _show(self, brought: Brought, last: str) -> None:
+        """Show messages in the cells that caused them, if those are cells of this kernel."""
+        for message in brought.messages(last):
+            if message.parent in self._cells:
+                self._emit(message)
 
     def _reply(self, status: str) -> Content:
         return {
@@ -226,8 +300,7 @@ class DirectRuntime(Runtime):
             if not self._boot:
                 self._loss = error  # for the next cell to tell
             return
-        for message in messages(running.result(), parent, count=self._count - 1, shows=True):
-            self._emit(message)
+        self._show_result(running.result(), parent, shows=True)
 
     def _ended(self, future: asyncio.Future[ExecutionResult]) -> None:
         if self._running is future:
@@ -268,6 +341,8 @@ class DirectRuntime(Runtime):
         failure = service_failure(result)
         if isinstance(failure, InterpreterRestartedError):
             self._lose(failure)
+        if isinstance(failure, TimeLimitError):
+            raise TimeLimitError(_TIME_LIMIT)
         if failure is not None:
             raise failure
 
@@ -309,7 +384,7 @@ class DirectRuntime(Runtime):
             return None  # no answer to Tab; the next cell tells what is wrong
 
     async def _question(self, kind: str, **content: Any) -> Content:
-        code = remote_code.question(self._boot, kind, **content)
+        code = remote_code.question(self._boot, self._build, kind, **content)
         self._running = running = start_call(self._ask, code)
         try:
             result = await asyncio.shield(running)
@@ -339,6 +414,7 @@ class DirectRuntime(Runtime):
         """Fresh variables, same session, same files."""
         self._loss, self._fresh = None, True
         self._forget()
+        self._cells.clear()
         await self.connect()
 
     async def close(self, *, delete: bool) -> None:
