@@ -29,7 +29,7 @@ def test_a_command_runs_at_its_place_in_the_cell(notebook) -> None:
     assert ran.status == "ok"
     assert ran.stdout.startswith("False\n")
     assert "/mnt/data/a.csv" in ran.stdout
-    assert ran.result == "1,2\n"
+    assert ran.result == repr("1,2\n")
 
 
 def test_the_cell_has_one_number_and_stands_whole_in_the_history(notebook) -> None:
@@ -46,7 +46,7 @@ def test_the_cell_has_one_number_and_stands_whole_in_the_history(notebook) -> No
 
 def test_only_the_last_part_shows_its_value(notebook) -> None:
     ran = notebook.run("'not shown'\n%upload a.csv\n'shown'")
-    assert ran.result == "shown"
+    assert ran.result == "'shown'"
     assert notebook.run("'not shown either'\n%upload a.csv").all("execute_result") == []
 
 

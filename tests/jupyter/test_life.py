@@ -158,7 +158,7 @@ def test_of_two_kernels_on_one_session_the_newer_takes_over_and_the_older_says_s
     assert "NameError" in newer.run("x").error
     newer.run("x = 'newer'")
     assert "Another kernel has taken this session over" in older.run("x = 'changed'").error
-    assert newer.run("x").result == "newer"
+    assert newer.run("x").result == "'newer'"
 
 
 def test_an_interpreter_that_died_is_told_and_files_are_kept(new_notebook) -> None:

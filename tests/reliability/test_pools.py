@@ -99,6 +99,13 @@ def test_a_time_limit_ends_a_direct_cell_and_says_what_is_kept(start_pool) -> No
     assert notebook.place.ran("behind") == 0
 
 
+def test_200_direct_cells_are_whole_where_every_fifth_last_line_is_lost(start_pool) -> None:
+    notebook = start_pool("--lose-tail", "0.2")(DYNAMIC_SESSIONS_RUNTIME="direct")
+    for n in range(200):
+        ran = notebook.run(f"print('one')\nprint('two')\nprint({n})")
+        assert (ran.status, ran.stdout, ran.stderr) == ("ok", f"one\ntwo\n{n}\n", "")
+
+
 def test_a_time_limit_and_its_aborted_queue_are_not_noticed_over_the_bridge(start_pool) -> None:
     notebook = start_pool("--time-limit", "3")()
     notebook.run("import time")

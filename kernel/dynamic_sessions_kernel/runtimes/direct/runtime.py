@@ -111,8 +111,15 @@ class DirectRuntime(Runtime):
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
         if self._boot:
             return
-        answer, result = await self._arrive()
-        if self._fresh and answer.get("found") is True:
+        try:
+            answer, result = await self._arrive()
+            stale = answer.get("found") is True
+        except UnexpectedAnswerError:
+            # What a cell did to IPython can keep it from showing any value.
+            if not self._fresh:
+                raise
+            stale = True
+        if self._fresh and stale:
             await self._end_interpreter()
             answer, result = await self._arrive()
         boot = answer.get("boot")
