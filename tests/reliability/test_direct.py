@@ -57,7 +57,6 @@ def test_others_who_use_the_session_get_their_own_output(notebook) -> None:
         "get_ipython().display_formatter.formatters['text/plain'].for_type(str, lambda *_: 1 / 0)",
         "%config InteractiveShell.ast_node_interactivity='none'",
         "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)",
-        "import builtins; del builtins.str, builtins.len",
     ],
 )
 def test_a_restart_brings_back_a_clean_ipython(open_through, proxy, broken) -> None:
