@@ -23,7 +23,9 @@ acts on this machine; nothing that a session says or holds ever becomes one. How
 - `complete` and `complete_name` answer Tab without a session; `contains_command` is for text that
   a session wants to place in the next cell (`set_next_input`), which must hold no command.
 
-Another command is a subclass of `Magic`, in `registry.MAGICS`.
+To add a command, write a module here with a subclass of `Magic` (`base` says what each method
+does), and name it in `registry.MAGICS`; finding, help and completion follow from that. What reads a
+file of this machine asks `context.consent` first.
 """
 
 from .base import Cancelled, Command, CommandInterruptedError, Completion, Context, Magic

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WIDTH = 20
-_SMALLEST_STEP = 1 << 20
-_NAME_WIDTH = 24
+_WIDTH_CHARS = 20
+_SMALLEST_STEP_BYTES = 1 << 20
+_NAME_CHARS = 24
 
 
 class ProgressLine:
@@ -25,20 +25,36 @@ class ProgressLine:
     """
 
     def __init__(self, name: str, write: Callable[[str], None]) -> None:
-        self._name = name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+        self._name = name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"
         self._write = write
         self._steps = 0
+        self._counted = 0
         self._length = 0
 
-    def update(self, done: int, total: int) -> None:
-        """Draw the line anew if it is worth it; `done` starts over in another attempt."""
-        step = max(_SMALLEST_STEP, total // _WIDTH)
+    def update(self, done: int, total: int | None) -> None:
+        """Draw the line anew if it is worth it.
+
+        Args:
+            done: bytes moved so far; starts over in another attempt.
+            total: bytes in all; None where that is unknown.
+        """
+        if not total:
+            self._count(done)
+            return
+        step = max(_SMALLEST_STEP_BYTES, total // _WIDTH_CHARS)
         if done // step == self._steps:
             return
         self._steps = done // step
         share = done / total
-        bar = "=" * int(share * _WIDTH)
-        self._draw(f"{self._name} [{bar:<{_WIDTH}}] {share:4.0%} of {readable_size(total)}")
+        bar = "=" * int(share * _WIDTH_CHARS)
+        self._draw(f"{self._name} [{bar:<{_WIDTH_CHARS}}] {share:4.0%} of {readable_size(total)}")
+
+    def _count(self, done: int) -> None:
+        """Show how much there is; steps grow with it, so that there are few whatever comes."""
+        if abs(done - self._counted) < max(_SMALLEST_STEP_BYTES, self._counted // _WIDTH_CHARS):
+            return
+        self._counted = done
+        self._draw(f"{self._name} {readable_size(done)}")
 
     def finish(self, text: str) -> None:
         """Replace the line by its final text and end it."""

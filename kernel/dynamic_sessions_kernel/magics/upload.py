@@ -102,7 +102,7 @@ def _send(
         sent = done
         if context.cancelled():
             raise CommandInterruptedError("Interrupted.")
-        line.update(done, total or done)
+        line.update(done, total)
 
     try:
         if context.cancelled():
