@@ -12,6 +12,8 @@ from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, mak
 from dynamic_sessions_kernel.messages import Message, Part
 from dynamic_sessions_kernel.threads import start_call
 
+from .waiting_line import whole_part
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
@@ -55,6 +57,7 @@ class Cell:
         show: takes what was made here for the page; it passes no gate.
         control: makes what commands act on the session with.
         consent: makes what commands ask the person with.
+        runs: called when a cell without commands is with the session: others may follow it.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Cell:
         show: Emit,
         control: Callable[[Cancelled], SessionController],
         consent: Callable[[Request, Cancelled], Consent],
+        runs: Callable[[], None] = lambda: None,
     ) -> None:
         self._request = request
         self._announce = announce
@@ -78,6 +82,7 @@ class Cell:
         self._folder = folder
         self._control = control
         self._consent = consent
+        self._runs = runs
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
         self._runtime: Runtime | None = None
@@ -139,13 +144,16 @@ class Cell:
             part = step if isinstance(step, Part) else await self._command(step)
             if part is None or (plan.only_counts(part) and not self._sessions.connected):
                 continue
-            runtime = self._sessions.at_hand()
+            runtime = self._sessions.at_hand(self._request.id)
             if runtime is None:
                 runtime = await self._unless_stopped(self._sessions.ready())
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
             self._sessions.say_waiting()
+            if whole_part(plan) is not None:
+                # Once `execute` has handed this one over, which it does before it waits.
+                asyncio.get_running_loop().call_soon(self._runs)
             try:
                 reply = await runtime.execute(self._request, part)
             finally:

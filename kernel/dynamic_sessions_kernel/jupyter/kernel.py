@@ -32,11 +32,13 @@ from .questions import Questions, as_request
 from .session_control import Control
 from .session_manager import SessionManager
 from .turns import Turns
+from .waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.magics import Cancelled
     from dynamic_sessions_kernel.messages import Content, Request
     from dynamic_sessions_kernel.outputs.filter import Mode
+    from dynamic_sessions_kernel.runtimes.base import Runtime
 
 #: What a front end's Help menu offers.
 HELP_LINKS = [
@@ -90,6 +92,11 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self._cell: Cell | None = None
         self._cell_parent: dict[str, Any] = {}
         self._turns = Turns(self.cell_lock)
+        self._line = WaitingLine(_cell_request, is_barrier=asks_to_leave)
+        # Whether the cell that runs may be followed into the session by those that wait.
+        self._followed = False
+        # The runtime that is asked whether a cell is aborted.
+        self._deciding: Runtime | None = None
         self._left = False
         self._agreed: set[str] = set()
 
@@ -128,13 +135,17 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             return
         kind = parent["header"]["msg_type"]
         if kind == "execute_request":
+            self._line.enter(parent)
+            self._hand_ahead()
             async with self._turns.of_cell():
+                self._line.leave(parent)
                 await self._serve(identities, parent, self.shell_handlers, "shell")
             return
         passing = kind in _BESIDE_CELLS and not self._turns.queued
         if self._turns.taken and not passing and kind not in _COMM_TYPES:
+            self._line.enter(parent)  # no cell behind it goes to the session before it
             async with self._turns.behind_cells():
-                pass
+                self._line.leave(parent)
         # Served without the turn, but before the next of the line runs up to its first wait.
         await self._serve(identities, parent, self.shell_handlers, "shell")
         self._still_busy()
@@ -146,7 +157,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         stream = self.control_stream if channel == "control" else self.shell_stream
         self._publisher.remember(identities, parent)
         self.publish_busy(channel, parent)
-        if kind == "execute_request" and self.aborting:
+        if kind == "execute_request" and self.aborting and await self._is_aborted(parent):
             self.send_aborted(stream, parent, identities)
         elif kind not in handlers:
             _log.warning("a message of an unknown type was dropped: %.40r", kind)
@@ -172,6 +183,24 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         """Say again that a cell runs, after the *idle* of what was served beside it."""
         if self._cell is not None:
             self.publish_busy("shell", self._cell_parent)
+
+    def _follow(self) -> None:
+        self._followed = not asks_to_leave(self._cell_parent["content"]["code"])
+        self._hand_ahead()
+
+    def _hand_ahead(self) -> None:
+        """Hand cells that wait to the session, so that none waits for the network."""
+        runtime = self._sessions.runtime
+        if self._followed and self._cell is not None and runtime is not None and not self.aborting:
+            self._line.hand_ahead(runtime)
+
+    async def _is_aborted(self, parent: dict[str, Any]) -> bool:
+        self._deciding = self._sessions.runtime
+        try:
+            identity = parent["header"]["msg_id"]
+            return self._deciding is None or await self._deciding.aborted(identity)
+        finally:
+            self._deciding = None
 
     def _abort_waiting(self) -> None:
         """Abort the executions that wait by now."""
@@ -222,13 +251,17 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             show=self._publisher.show,
             control=self._control,
             consent=self._consent_of,
+            runs=self._follow,
         )
         try:
             reply = await self._cell.run()
         finally:
-            self._cell = None
+            self._cell, self._followed = None, False
         if reply.get("ename") == SessionLostError.__name__:
             self._forget()  # what the person agreed to was for the session that is gone
+        if reply["status"] == "aborted":  # behind an interrupt that ended the one before
+            self.send_aborted(stream, parent, ident)
+            return
         leaves = leaving(reply) if asks_to_leave(content["code"]) and not silent else None
         reply = json_clean(await self._passed(reply))
         if leaves is not None:
@@ -255,6 +288,8 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         waited = self._questions.interrupt()
         if self._cell is not None:
             self._cell.interrupt()
+        elif self._deciding is not None:
+            self._deciding.interrupt()
         elif waited and self._sessions.runtime is not None:
             self._sessions.runtime.interrupt()
 
@@ -379,3 +414,8 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
 def _encodable(code: str) -> str:
     """Replace halves of surrogate pairs: JSON can bring them, and no message of ours hold them."""
     return code.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _cell_request(message: dict[str, Any]) -> Request:
+    content = {**message["content"], "code": _encodable(message["content"]["code"])}
+    return as_request({**message, "content": content})

@@ -121,14 +121,20 @@ class SessionManager:
             for text in unsaid:
                 self.show(text)
 
-    def at_hand(self) -> Runtime | None:
+    def at_hand(self, cell: str = "") -> Runtime | None:
         """Return the runtime if it is connected already, as it is for most cells.
+
+        Args:
+            cell: the identity of the cell that it is for; a runtime that has it already is the
+                one that knows what became of it, connected or not.
 
         Raises:
             DynamicSessionsError: the session was lost, which is to be told first.
         """
         if self.runtime is None:
             return None
+        if self.runtime.handed_ahead(cell):
+            return self.runtime
         self.runtime.tell_loss(keep=not self._visible)
         return self.runtime if self.runtime.connected else None
 

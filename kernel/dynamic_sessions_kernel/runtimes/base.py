@@ -70,6 +70,28 @@ class Runtime(ABC):
     async def execute(self, request: Request, part: Part) -> Content:
         """Run one part of a cell; output goes through `emit`; returns `execute_reply` content."""
 
+    def hand_ahead(self, request: Request, part: Part) -> bool:
+        """Hand a cell over while one before it runs; return whether that was done.
+
+        `execute` is called for it in its turn all the same, and waits for the outcome.
+        """
+        del request, part
+        return False
+
+    def handed_ahead(self, identity: str) -> bool:
+        """Whether the session has this cell already, or had it."""
+        del identity
+        return False
+
+    async def aborted(self, identity: str) -> bool:
+        """Whether a cell that waited behind one that failed is aborted.
+
+        Where it was handed ahead, the session decides: it may have begun before it was known
+        here that the one before it failed.
+        """
+        del identity
+        return True
+
     @abstractmethod
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where this runtime has no answer."""

@@ -151,6 +151,17 @@ class Notebook:
         request = self.request("execute_request", code=code, **content)
         return self.wait_for(self.runtime.execute(request, Part(code, cell or code, last)))
 
+    def start_ahead(self, code: str) -> Callable[[], Future[dict[str, Any]]]:
+        """Hand a cell over while another runs; what is returned begins its turn."""
+        content = {"silent": False, "store_history": True, "allow_stdin": True, "code": code}
+        request, part = self.request("execute_request", **content), Part(code, code)
+
+        async def hand() -> bool:
+            return self.runtime.hand_ahead(request, part)
+
+        assert self.wait_for(hand()).result(LIMIT)
+        return lambda: self.wait_for(self.runtime.execute(request, part))
+
     def run(self, code: str, **content: Any) -> dict[str, Any]:
         """Run a cell and return the reply."""
         return self.start(code, **content).result(LIMIT)

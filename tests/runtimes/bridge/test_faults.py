@@ -82,6 +82,52 @@ def test_every_cell_runs_once_and_prints_once(notebook):
     assert faulty.met == set(range(8))
 
 
+def test_cells_handed_over_together_run_once_each_and_in_order(notebook):
+    notebook.run("import time")
+    faulty = notebook.session.fault = Faulty(0.4)
+    for turn in range(4):
+        first = notebook.start("time.sleep(.05)")
+        ahead = [
+            notebook.start_ahead(f"open('ran ahead', 'a').write('{n}\\n')\nprint({n})")
+            for n in range(turn * 50, turn * 50 + 50)
+        ]
+        first.result(60)
+        for cell in ahead:
+            assert cell().result(60)["status"] == "ok"
+        assert notebook.text() == "".join(f"{n}\n" for n in range(turn * 50, turn * 50 + 50))
+    ran = Path(notebook.session.interpreter.folder, "ran ahead")
+    assert ran.read_text().split() == [str(number) for number in range(200)]
+    assert faulty.met
+
+
+def test_cells_behind_one_that_was_refused_do_not_run_later(notebook):
+    notebook.run("import time")
+    arrived, refuse = threading.Event(), threading.Event()
+    first = notebook.start("print('begun', flush=True)\ntime.sleep(2)")
+    notebook.until_printed("begun")
+    ahead = [notebook.start_ahead(f"open('behind', 'a').write('{n}')") for n in range(5)]
+
+    def refusing(run):
+        if refuse.is_set():
+            raise ForbiddenError("no role", status=403)
+        try:
+            return run()
+        finally:
+            arrived.set()
+
+    notebook.session.fault = refusing
+    assert arrived.wait(10)  # the cells are in the session by now
+    refuse.set()
+    with pytest.raises(ForbiddenError, match="runs on in the session"):
+        first.result(10)
+    notebook.session.fault = lambda run: run()
+    for cell in ahead:
+        with pytest.raises(ForbiddenError):
+            cell().result(10)
+    assert notebook.run("5")["status"] == "ok"
+    assert not Path(notebook.session.interpreter.folder, "behind").exists()
+
+
 def test_large_output_arrives_whole_though_answers_are_cut_at_4096(notebook):
     def cutting(run):
         return cut(run(), 4096)

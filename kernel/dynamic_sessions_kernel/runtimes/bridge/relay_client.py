@@ -73,6 +73,7 @@ _DEFECT = (
 )
 
 _INTERRUPT = {"to": "relay", "type": "interrupt"}
+_ABORT = {"to": "relay", "type": "abort"}
 
 #: Errors after which the connection is gone.
 _FINAL = (
@@ -167,6 +168,8 @@ class RelayClient:
         self._more = False
         # Whether the relay has to be told that a piece of our stream was discarded.
         self._skip = False
+        # Up to where our stream may have reached the relay, acknowledged or not.
+        self._exposed = 0
         self._active = time.monotonic()
         self._exchanged = 0.0
 
@@ -190,15 +193,22 @@ class RelayClient:
         """End a connection that is not open yet, for a reason that the relay gave."""
         self._fail(reason)
 
-    def post(self, head: dict[str, Any], body: Sequence[bytes] = ()) -> None:
-        """Hand over a message for the relay.
+    @property
+    def exposed(self) -> int:
+        """Up to which position messages may have reached the relay."""
+        return self._exposed
+
+    def post(self, head: dict[str, Any], body: Sequence[bytes] = ()) -> int:
+        """Hand over a message for the relay; return its position.
 
         Raises:
             EnvelopeError: it is over the limit of one message.
         """
+        position = self._outgoing.end
         self._outgoing.write(frame(json.dumps(head).encode(), *body))
         self._active = time.monotonic()
         self._changed.set()
+        return position
 
     def interrupt(self) -> None:
         """Have the running cell interrupted; end the trying, if an exchange is being tried again.
@@ -240,6 +250,7 @@ class RelayClient:
             # What failed here must not run there later.
             self._outgoing.discard()
             self._skip = True
+            self.post(_ABORT)  # nor what waits there behind a cell that runs
             if given_up:
                 self.post(_INTERRUPT)  # once more: it may have been among that
             self._changed.set()
@@ -295,11 +306,13 @@ class RelayClient:
         hold = self._hold if waiting else self._times.first_hold if sent else 0.0
         text = self._outgoing.seal(self._head(hold), self._down_chars)
         started = time.monotonic()
+        before, self._exposed = self._exposed, max(self._exposed, self._outgoing.sealed)
         try:
             outcome = await self._call(text, hold)
         except _FINAL as error:
             if not isinstance(error, NotSentError):
                 raise
+            self._exposed = before
             self._survive(error, len(text), waiting=waiting)
         except (DynamicSessionsError, DamagedError) as error:
             self._survive(error, len(text), waiting=waiting)

@@ -23,6 +23,8 @@ RELAY_MODULES = (
     "stream",
     "kernel_process",
     "kernel_main",
+    "callers",
+    "cell_queue",
     "relay",
     "call_relay",
 )

@@ -25,12 +25,13 @@ from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Reque
 from dynamic_sessions_kernel.runtimes.base import Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
+from .cells_ahead import CellsAhead
 from .connection_notice import Notice
 from .inside.envelope import EnvelopeError
-from .inside.protocol import WHOLE_CELL
 from .output_lane import OutputLane
 from .pending_requests import Pending
 from .relay_client import RelayClient
+from .requests import Execution, execution_of
 from .responses import TakenOverError
 from .times import BridgeTimes
 from .validation import (
@@ -107,6 +108,7 @@ class BridgeRuntime(Runtime):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending = Pending()
         self._outputs = OutputLane()
+        self._ahead = CellsAhead(self._outputs)
         self._completing = asyncio.Lock()
         self._restarted: asyncio.Future[None] | None = None
         self._cell: str | None = None
@@ -158,6 +160,7 @@ class BridgeRuntime(Runtime):
             self._mode, self.found, self.taken = "keep", answer.found, False
             self.aftermath = _AFTERMATH.get(answer.left, "")
             self._life, self._count = answer.life, answer.count
+            self._ahead.forget_relay()
 
     async def execute(self, request: Request, part: Part) -> Content:
         """Run one part of a cell; output goes through `emit`; returns `execute_reply` content.
@@ -168,10 +171,14 @@ class BridgeRuntime(Runtime):
             DynamicSessionsError: see `errors`.
         """
         silent = bool(request.content.get("silent"))
-        self.tell_loss(keep=silent)
         self._cell = request.id
-        await self.connect()
+        if request.id not in self._ahead:
+            self.tell_loss(keep=silent)
+            await self.connect()
+            self._ahead.begin()
         try:
+            if request.id in self._ahead:
+                return await self._finish(request.id)
             return await self._execute(request, part, silent=silent)
         except (SessionLostError, InterpreterRestartedError, TakenOverError) as loss:
             # Code that a front end runs by itself must not use up what the person has to read.
@@ -180,22 +187,52 @@ class BridgeRuntime(Runtime):
             raise
 
     async def _execute(self, request: Request, part: Part, *, silent: bool) -> Content:
-        reply = await self._run(request, _execution(request, part), _whole(part))
+        reply = await self._run(execution_of(request, part))
         failed_early = not part.last and reply.get("status") == "error"
         if failed_early and not silent and request.content.get("store_history", True):
             # The cell ends here, so it is counted and stored here, as typed.
-            stored = await self._run(request, _execution(request, Part("pass", "")), part.cell)
+            stored = await self._run(execution_of(request, Part("pass", ""), part.cell))
             reply["execution_count"] = stored.get("execution_count")
         return reply
 
-    async def _run(self, request: Request, content: Content, whole: str | None) -> Content:
-        metadata = dict(request.metadata) | ({} if whole is None else {WHOLE_CELL: whole})
-        future = self._pending.add_execution(request.id)
+    async def _run(self, execution: Execution) -> Content:
+        future = self._pending.add_execution(execution.identity)
         try:
-            self._post("shell", "execute_request", request.id, content, metadata)
+            self._post_cell(execution)
             return await future
         finally:
+            self._pending.forget(execution.identity)
+
+    async def _finish(self, identity: str) -> Content:
+        try:
+            reply = await self._ahead.finish(identity)
+        finally:
+            self._pending.forget(identity)
+        self._note_count(reply)
+        return reply
+
+    def hand_ahead(self, request: Request, part: Part) -> bool:
+        """Hand a cell over while one before it runs; `execute` then waits for its outcome."""
+        if self._link is None or not self._link.is_open or self._pending.executing is None:
+            return False
+        self._ahead.outputs.hold(request.id)
+        outcome = self._pending.add_execution(request.id)
+        try:
+            position = self._post_cell(execution_of(request, part))
+        except DynamicSessionsError:  # it is too large: its turn will show that
             self._pending.forget(request.id)
+            self._ahead.outputs.drop(request.id)
+            return False
+        self._ahead.add(request.id, outcome, position)
+        return True
+
+    def handed_ahead(self, identity: str) -> bool:
+        """Whether `execute` would wait for the outcome of a cell that the session has."""
+        return identity in self._ahead
+
+    async def aborted(self, identity: str) -> bool:
+        """Wait until it is known whether a cell behind a failed one is aborted."""
+        return await self._ahead.aborted(identity)
 
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where there is no session to ask."""
@@ -284,29 +321,23 @@ class BridgeRuntime(Runtime):
         if delete:
             await delete_in_time(self._session)
 
-    def _post(
-        self,
-        channel: str,
-        msg_type: str,
-        identity: str,
-        content: Content,
-        metadata: Content,
-        *buffers: bytes,
-    ) -> None:
+    def _post_cell(self, execution: Execution) -> int:
+        head: Content = {"to": "shell", "type": "execute_request", "id": execution.identity}
+        head |= {"generation": self._ahead.generation, "stops": execution.stops}
+        return self._post(head, execution.content, execution.metadata)
+
+    def _post(self, head: Content, content: Content, metadata: Content, *buffers: bytes) -> int:
         if self._link is None:
             raise self._loss or InterpreterRestartedError("The connection was closed.")
-        head = {"to": channel, "type": msg_type, "id": identity, "life": self._life}
         body = (json.dumps(metadata).encode(), json.dumps(content).encode(), *buffers)
         try:
-            self._link.post(head, body)
+            return self._link.post(head | {"life": self._life}, body)
         except EnvelopeError as error:
             raise DynamicSessionsError(f"This cannot be sent to the session: {error}.") from None
 
     def _forward(self, channel: str, request: Request) -> None:
         self._post(
-            channel,
-            request.msg_type,
-            request.id,
+            {"to": channel, "type": request.msg_type, "id": request.id},
             dict(request.content),
             dict(request.metadata),
             *(bytes(buffer) for buffer in request.buffers),
@@ -328,11 +359,11 @@ class BridgeRuntime(Runtime):
             return None
         if arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
             size = sum(map(len, message.body))
-            self._outputs.put(lambda: self._output(arrival, "iopub"), size)
+            self._ahead.outputs.put(arrival.parent, lambda: self._output(arrival, "iopub"), size)
             return None
         if arrival.origin == "stdin":
             if arrival.msg_type == "input_request":
-                self._outputs.put(lambda: self._output(arrival, "stdin"), 0)
+                self._ahead.outputs.put(arrival.parent, lambda: self._output(arrival, "stdin"), 0)
             return None
         # What the control channel answers waits for no output.
         waits = arrival.origin != "control" and self._outputs.follow(
@@ -355,7 +386,9 @@ class BridgeRuntime(Runtime):
         if arrival.origin == "relay":
             self._take_from_relay(arrival)
         else:
-            self._note_count(arrival)
+            self._ahead.failures = max(self._ahead.failures, arrival.failures)
+            if arrival.msg_type == "execute_reply" and arrival.parent not in self._ahead:
+                self._note_count(arrival.content)
             self._pending.arrived(arrival.parent, arrival.msg_type, arrival.content)
 
     def busy(self) -> bool:
@@ -364,6 +397,9 @@ class BridgeRuntime(Runtime):
 
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         """Fail what waits for a reply; when `over`, the connection is gone too."""
+        if self._link is not None:
+            for unsent in self._ahead.take_back(self._link.exposed):
+                self._pending.forget(unsent)
         if over:
             self._link = None
             self.taken = isinstance(error, TakenOverError)
@@ -388,11 +424,10 @@ class BridgeRuntime(Runtime):
             )
         )
 
-    def _note_count(self, arrival: Arrival) -> None:
-        if arrival.msg_type == "execute_reply":
-            count = arrival.content.get("execution_count")
-            if isinstance(count, int) and not isinstance(count, bool):
-                self._count = max(1, count + 1)
+    def _note_count(self, reply: Content) -> None:
+        count = reply.get("execution_count")
+        if isinstance(count, int) and not isinstance(count, bool):
+            self._count = max(1, count + 1)
 
     def _take_from_relay(self, arrival: Arrival) -> None:
         content = arrival.content
@@ -422,15 +457,3 @@ class BridgeRuntime(Runtime):
             restarted.set_result(None)
         else:
             restarted.set_exception(error)
-
-
-def _execution(request: Request, part: Part) -> Content:
-    """Make the content of the ipykernel's request; the kernel here aborts the queue itself."""
-    content = dict(request.content) | {"code": part.code, "stop_on_error": False}
-    if not part.last:
-        content |= {"silent": True, "store_history": False, "user_expressions": {}}
-    return content
-
-
-def _whole(part: Part) -> str | None:
-    return part.cell if part.last and part.code != part.cell else None

@@ -68,6 +68,7 @@ class Arrival:
         parent: the identity of the request that caused it; None when none did.
         metadata, content: JSON objects of bounded depth.
         buffers: its binary parts.
+        failures: how many cells had failed and stopped those behind them, as the relay counts.
     """
 
     origin: str
@@ -76,6 +77,7 @@ class Arrival:
     metadata: dict[str, Any]
     content: dict[str, Any]
     buffers: list[bytes]
+    failures: int = 0
 
 
 class UnreadableError(EnvelopeError):
@@ -114,7 +116,9 @@ def read_message(message: Received) -> Arrival:
         loaded = load_object(metadata), load_object(content)
     except EnvelopeError as error:
         raise UnreadableError(origin, msg_type, cause, str(error)) from None
-    return Arrival(origin, msg_type, cause, *loaded, buffers)
+    failures = head.get("failures", 0)
+    known = isinstance(failures, int) and not isinstance(failures, bool)
+    return Arrival(origin, msg_type, cause, *loaded, buffers, failures if known else 0)
 
 
 def replacement(error: UnreadableError) -> Arrival | None:

@@ -19,6 +19,8 @@ from typing import Any
 
 import zmq
 
+from .callers import Caller, Waiter
+from .cell_queue import CellQueue, ShellRequest
 from .envelope import EnvelopeError, load_object, seal, unseal
 from .kernel_process import KernelMessage, KernelProcess
 from .protocol import SIZE_BYTES, SOCKET
@@ -36,10 +38,9 @@ _BATCH = 200
 _LONGEST_WAIT_SECONDS = 0.25
 #: How often the relay checks that its session is still there.
 _FOLDERS_CHECK_SECONDS = 2.0
-#: The longest hold of an exchange, whatever the envelope asks for.
-_LONGEST_HOLD_SECONDS = 5.0
 _SEND_SECONDS = 5.0
 _KEPT_CLIENTS = 256
+_ENDS = frozenset({"execute_reply", "status"})
 _SILENT_TYPES = frozenset({"status", "execute_input", "iopub_welcome", "shutdown_reply"})
 
 
@@ -65,11 +66,11 @@ class Relay:
         self._up = Outgoing(folder)
         self._life = 1
         self._count = 1
-        self._executing: dict[str, set[str]] = {}
+        self._cells = CellQueue()
         # Other requests and comm messages whose end, reply or idle status, has not come yet.
         self._asked: set[str] = set()
-        self._waiter: _Waiter | None = None
-        self._callers: dict[int, _Caller] = {}
+        self._waiter: Waiter | None = None
+        self._callers: dict[int, Caller] = {}
         self._poller = zmq.Poller()
         self._interpreter: KernelProcess | None = None
         self._listener = self._listen()
@@ -125,18 +126,18 @@ class Relay:
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
         connection.setblocking(False)
-        caller = self._callers[connection.fileno()] = _Caller(connection)
+        caller = self._callers[connection.fileno()] = Caller(connection)
         self._poller.register(connection.fileno(), zmq.POLLIN)
         self._read(caller)  # it is there as a rule
 
-    def _read(self, caller: _Caller) -> None:
+    def _read(self, caller: Caller) -> None:
         request = caller.read()
         if request is not None:
             self._exchange(caller, request)
         elif caller.gone:
             self._drop(caller)
 
-    def _drop(self, caller: _Caller) -> None:
+    def _drop(self, caller: Caller) -> None:
         fd = caller.connection.fileno()
         self._poller.unregister(fd)
         del self._callers[fd]
@@ -144,7 +145,7 @@ class Relay:
         if self._waiter is not None and self._waiter.caller is caller:
             self._waiter = None
 
-    def _exchange(self, caller: _Caller, request: str) -> None:
+    def _exchange(self, caller: Caller, request: str) -> None:
         if self._waiter is not None:
             self._answer(self._waiter)  # the service lost that execution: nobody listens there
         try:
@@ -157,7 +158,7 @@ class Relay:
                 self._up.acknowledge(head["ack"])
             if head["skip"] and head["seq"] > self._down.position:
                 self._down = Incoming(head["seq"])  # what lay between has failed over there
-            self._waiter = _Waiter(caller, head)
+            self._waiter = Waiter(caller, head)
             for message in self._down.take(head["seq"], data):
                 self._handle(message)
         except (EnvelopeError, KeyError, TypeError, ValueError) as error:
@@ -183,7 +184,8 @@ class Relay:
         self._client = client
         self._found = self._interpreter is not None and not fresh
         unseen = "ended" if self._up.base < self._ended_at else ""
-        self._left = ("running" if self._executing else unseen) if self._found else ""
+        self._left = ("running" if self._cells.running else unseen) if self._found else ""
+        self._cells.change_client()
         self._down = Incoming()
         self._up.discard()  # its parents are unknown to the new client
         if self._interpreter is None:
@@ -191,7 +193,7 @@ class Relay:
         elif fresh:
             self._restart()
 
-    def _answer(self, waiter: _Waiter) -> None:
+    def _answer(self, waiter: Waiter) -> None:
         self._waiter = None
         head = {
             "boot": self._boot,
@@ -206,7 +208,7 @@ class Relay:
         }
         self._send(waiter.caller, self._up.seal(head, waiter.budget))
 
-    def _send(self, caller: _Caller, text: str) -> None:
+    def _send(self, caller: Caller, text: str) -> None:
         try:
             caller.connection.settimeout(_SEND_SECONDS)
             caller.connection.sendall(len(text).to_bytes(SIZE_BYTES, "big") + text.encode("ascii"))
@@ -221,18 +223,45 @@ class Relay:
         channel, msg_type = head["to"], head["type"]
         if channel == "relay":
             if msg_type == "interrupt" and self._interpreter is not None:
+                self._cells.interrupt()
                 self._interpreter.interrupt()
+            elif msg_type == "abort":
+                self._cells.give_up()
             elif msg_type == "restart":
                 self._restart()
             return
         if head["life"] != self._life:
             return  # meant for an ipykernel that is gone, which the link is being told
         interpreter = self._interpreter or self._start_interpreter()
-        if msg_type == "execute_request":
-            self._executing[head["id"]] = set()
-        elif channel in {"shell", "control"}:
+        if msg_type != "execute_request" and channel in {"shell", "control"}:
             self._asked.add(head["id"])
-        interpreter.send(channel, msg_type, head["id"], message[1:])
+        if channel != "shell":
+            interpreter.send(channel, msg_type, head["id"], message[1:])
+            return
+        generation, stops = int(head.get("generation", 0)), head.get("stops") is True
+        self._cells.put(ShellRequest(msg_type, head["id"], message[1:], generation, stops))
+        self._advance(interpreter)
+
+    def _advance(self, interpreter: KernelProcess) -> None:
+        """Serve the requests whose turn has come."""
+        while (step := self._cells.next()) is not None:
+            request, fate = step
+            if fate == "sent":
+                interpreter.send("shell", request.msg_type, request.msg_id, request.body)
+            else:
+                self._answer_unrun(request.msg_id, interrupted=fate == "interrupted")
+
+    def _answer_unrun(self, parent: str, *, interrupted: bool) -> None:
+        """Send what our kernel waits for, for a cell that does not run."""
+        content: dict[str, Any] = {"status": "aborted"}
+        if interrupted:
+            content = {"ename": "KeyboardInterrupt", "evalue": "before this cell began"}
+            content["traceback"] = [": ".join(content.values())]
+            self._write_own("iopub", "error", content, parent)
+            content["status"] = "error"
+        self._write_own("shell", "execute_reply", content, parent)
+        self._write_own("iopub", "status", {"execution_state": "idle"}, parent)
+        self._hasten(_LINGER_SECONDS)
 
     def _start_interpreter(self) -> KernelProcess:
         self._interpreter = KernelProcess(self._folder, self._life, self._cwd)
@@ -246,7 +275,7 @@ class Relay:
                 self._poller.unregister(socket_)
             self._interpreter.end()
             self._interpreter = None
-        self._executing.clear()
+        self._cells.clear()
         self._asked.clear()
         self._life += 1
         self._count = 1
@@ -254,7 +283,7 @@ class Relay:
     def _restart(self) -> None:
         self._stop_interpreter()
         self._start_interpreter()
-        self._tell("restarted", {"life": self._life})
+        self._report("restarted", {"life": self._life})
 
     # -- the ipykernel's messages ----------------------------------------------------------
 
@@ -287,53 +316,61 @@ class Relay:
             while (message := interpreter.receive(channel)) is not None:
                 self._forward(channel, message)
         self._stop_interpreter()
-        self._tell("died", {"life": self._life, **death})
+        self._report("died", {"life": self._life, **death})
 
     def _forward(self, channel: str, message: KernelMessage) -> None:
         msg_type, parent = message.msg_type, message.parent
         if KernelProcess.is_probe(parent):
             return
-        if msg_type == "execute_reply":
-            count = message.content().get("execution_count")
-            if isinstance(count, int) and not isinstance(count, bool):
-                self._count = count + 1
         if msg_type in _SILENT_TYPES and not self._ends_request(message):
             return
-        self._write({"from": channel, "type": msg_type, "parent": parent}, message.body)
+        failed = msg_type == "execute_reply" and self._failed(message)
+        ended = msg_type in _ENDS and self._cells.saw(msg_type, parent, failed=failed)
+        head = {"from": channel, "type": msg_type, "parent": parent}
+        self._write(head | {"failures": self._cells.failures}, message.body)
         if parent in self._asked and (channel != "iopub" or msg_type == "status"):
             self._asked.discard(parent)
             self._hasten(0.0)
         elif channel == "iopub" and msg_type != "status":
             self._hasten(_LINGER_SECONDS)
-        elif msg_type in {"execute_reply", "status"}:
-            self._completed(msg_type, parent)
+        elif ended:
+            self._ended()
         else:
-            self._hasten(0.0)
+            self._hasten(_REPLY_LINGER_SECONDS if msg_type in _ENDS else 0.0)
+
+    def _failed(self, message: KernelMessage) -> bool:
+        """Note the count that a cell's reply brings; return whether the cell failed."""
+        content = message.content()
+        count = content.get("execution_count")
+        if isinstance(count, int) and not isinstance(count, bool):
+            self._count = count + 1
+        return content.get("status") == "error"
 
     def _ends_request(self, message: KernelMessage) -> bool:
         """Whether a message is the idle status of a request whose end has not come yet."""
         if message.msg_type != "status":
             return False
-        if message.parent not in self._executing and message.parent not in self._asked:
+        if not self._cells.waits_for(message.parent) and message.parent not in self._asked:
             return False
         return bool(message.content().get("execution_state") == "idle")
 
-    def _completed(self, msg_type: str, parent: str) -> None:
-        seen = self._executing.get(parent)
-        if seen is None:
-            return  # the person's code sent it by itself
-        seen.add(msg_type)
-        if len(seen) == 2:  # noqa: PLR2004 - the reply and the idle status, which may change places
-            del self._executing[parent]
-            self._ended_at = self._up.end
-            self._hasten(0.0)
-        else:
-            self._hasten(_REPLY_LINGER_SECONDS)
+    def _ended(self) -> None:
+        """Go on behind a cell that has ended."""
+        self._ended_at = self._up.end
+        if self._interpreter is not None:
+            self._advance(self._interpreter)
+        # While others run, what has ended waits for them a little, as output does.
+        self._hasten(_LINGER_SECONDS if self._cells.running else 0.0)
 
-    def _tell(self, msg_type: str, content: dict[str, Any]) -> None:
-        head = {"from": "relay", "type": msg_type, "parent": ""}
-        self._write(head, [b"{}", json.dumps(content).encode()])
+    def _report(self, msg_type: str, content: dict[str, Any]) -> None:
+        self._write_own("relay", msg_type, content, "")
         self._hasten(0.0)
+
+    def _write_own(self, origin: str, msg_type: str, content: dict[str, Any], parent: str) -> None:
+        head = {"from": origin, "type": msg_type, "parent": parent}
+        self._write(
+            head | {"failures": self._cells.failures}, [b"{}", json.dumps(content).encode()]
+        )
 
     def _write(self, head: dict[str, Any], body: list[bytes]) -> None:
         try:
@@ -348,44 +385,6 @@ class Relay:
     def _hasten(self, delay: float) -> None:
         if self._waiter is not None:
             self._waiter.hasten(delay)
-
-
-class _Caller:
-    """A connection of an interpreter of the service: lengths and envelopes, in turn."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.gone = False
-        self._buffer = bytearray()
-
-    def read(self) -> str | None:
-        try:
-            data = self.connection.recv(1 << 20)
-        except BlockingIOError:
-            return None
-        except OSError:
-            data = b""
-        self.gone = not data
-        self._buffer += data
-        size = int.from_bytes(self._buffer[:SIZE_BYTES], "big")
-        if self.gone or len(self._buffer) < SIZE_BYTES + size:
-            return None
-        request = self._buffer[SIZE_BYTES : SIZE_BYTES + size].decode("ascii", "replace")
-        del self._buffer[: SIZE_BYTES + size]
-        return request
-
-
-class _Waiter:
-    """An exchange whose answer is held back until there is something to bring."""
-
-    def __init__(self, caller: _Caller, head: dict[str, Any]) -> None:
-        self.caller = caller
-        self.budget = int(head["budget"])
-        self.enough = self.budget * 4
-        self.due = time.monotonic() + min(float(head["hold"]), _LONGEST_HOLD_SECONDS)
-
-    def hasten(self, delay: float) -> None:
-        self.due = min(self.due, time.monotonic() + delay)
 
 
 def main(folder: str, cwd: str) -> None:

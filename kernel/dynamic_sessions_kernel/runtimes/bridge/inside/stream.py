@@ -45,11 +45,17 @@ class Outgoing:
     Args:
         folder: where the excess over `memory` goes, in files without a name; None for nowhere.
         memory: how many bytes stay in memory.
+
+    Attributes:
+        base: up to where the other end has acknowledged the stream.
+        end: up to where it is written.
+        sealed: up to where the last envelope held it.
     """
 
     def __init__(self, folder: str | None = None, memory: int = 8 << 20) -> None:
         self.base = 0
         self.end = 0
+        self.sealed = 0
         self._chunks: deque[_Chunk] = deque()
         self._folder = folder
         self._memory = memory
@@ -97,6 +103,7 @@ class Outgoing:
             if len(text) <= budget or size <= certain:
                 break
             size = max(certain, size // 2)
+        self.sealed = self.base + size
         if size >= certain:
             self._ratio = max(1.0, size * 4 / 3 / len(text) * 0.9)
         return text
