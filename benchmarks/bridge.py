@@ -122,7 +122,7 @@ def processes(parent: int):
         line = Path(f"/proc/{child}/cmdline").read_bytes()
         if b"dsk.relay" in line:
             yield "relay", int(child)
-        elif b"dsk/launcher.py" in line:
+        elif b"dsk.kernel_main" in line:
             yield "ipykernel in the session", int(child)
         yield from processes(int(child))
 

@@ -80,6 +80,9 @@ class Watch:
     def busy(self) -> bool:
         return not self.over.is_set()
 
+    def alive(self) -> bool:
+        return True
+
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         del over, opened
         self.errors.append(error)

@@ -110,6 +110,9 @@ class Listener(Protocol):
     def busy(self) -> bool:
         """Whether something waits for a reply."""
 
+    def alive(self) -> bool:
+        """Whether output may come though no cell runs."""
+
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         """Fail what waits for a reply.
 
@@ -289,7 +292,9 @@ class RelayClient:
             return None
         if waiting or self._more or self._outgoing.pending:
             return self._exchanged + self._retry.pause
-        poll = min(self._times.longest_poll, max(self._times.shortest_poll, idle / 10))
+        poll = self._times.longest_poll
+        if self._listener.alive():
+            poll = min(poll, max(self._times.shortest_poll, idle / 10))
         return self._exchanged + max(poll, self._retry.pause)
 
     def _waiting(self) -> bool:

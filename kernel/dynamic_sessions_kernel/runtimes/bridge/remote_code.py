@@ -22,6 +22,7 @@ RELAY_MODULES = (
     "envelope",
     "stream",
     "kernel_process",
+    "liveness",
     "kernel_main",
     "callers",
     "cell_queue",

@@ -28,6 +28,7 @@ from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from .cells_ahead import CellsAhead
 from .connection_notice import Notice
 from .inside.envelope import EnvelopeError
+from .inside.protocol import ALIVE
 from .output_lane import OutputLane
 from .pending_requests import Pending
 from .relay_client import RelayClient
@@ -115,6 +116,8 @@ class BridgeRuntime(Runtime):
         self._notice = Notice(emit, cell or (lambda: self._cell))
         self._life = 0
         self._count = 1
+        # Whether something of the person's lives on in the session between cells.
+        self._alive = True
 
     # -- the kernel's side -----------------------------------------------------------------
 
@@ -387,13 +390,19 @@ class BridgeRuntime(Runtime):
             self._take_from_relay(arrival)
         else:
             self._ahead.failures = max(self._ahead.failures, arrival.failures)
-            if arrival.msg_type == "execute_reply" and arrival.parent not in self._ahead:
-                self._note_count(arrival.content)
+            if arrival.msg_type == "execute_reply":
+                self._alive = arrival.metadata.get(ALIVE) is not False
+                if arrival.parent not in self._ahead:
+                    self._note_count(arrival.content)
             self._pending.arrived(arrival.parent, arrival.msg_type, arrival.content)
 
     def busy(self) -> bool:
         """Whether something waits for a reply."""
         return bool(self._pending) or self._restarted is not None
+
+    def alive(self) -> bool:
+        """Whether output may come though no cell runs."""
+        return self._alive
 
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         """Fail what waits for a reply; when `over`, the connection is gone too."""

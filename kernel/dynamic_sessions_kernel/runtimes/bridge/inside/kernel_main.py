@@ -18,7 +18,8 @@ import threading
 from importlib import import_module
 from typing import Any
 
-from .protocol import WHOLE_CELL
+from .liveness import Liveness
+from .protocol import ALIVE, WHOLE_CELL
 
 #: Inputs that are written to the history file together; who asks for history gets all of them.
 _HISTORY_BATCH = 50
@@ -59,8 +60,18 @@ def _application() -> Any:
     application: Any = IPKernelApp
     kernel: Any = IPythonKernel
 
+    liveness = Liveness()
+
     class Kernel(kernel):  # type: ignore[misc]  # ipykernel has no types
         _supports_kernel_subshells = False
+
+        def init_metadata(self, parent: Any) -> Any:
+            liveness.before_cell()
+            return super().init_metadata(parent)
+
+        def finish_metadata(self, parent: Any, metadata: Any, reply_content: Any) -> Any:
+            metadata[ALIVE] = liveness.lives(self)
+            return super().finish_metadata(parent, metadata, reply_content)
 
         # What the kernel on the person's side has published already.
         def _publish_execute_input(self, *_: Any, **__: Any) -> None:

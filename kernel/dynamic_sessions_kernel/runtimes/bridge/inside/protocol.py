@@ -20,5 +20,8 @@ SIZE_BYTES = 8
 #: The name of the relay's socket in its folder.
 SOCKET = "s"
 
+#: The key of an execute_reply's metadata that says whether something of the person's lives on.
+ALIVE = "dynamic_sessions_alive"
+
 #: The key of an execute_request's metadata that holds the whole cell when its code is a part.
 WHOLE_CELL = "dynamic_sessions_cell"
