@@ -202,6 +202,14 @@ def test_active_html_goes_into_frames(source: str) -> None:
     assert re.search(r"</iframe><script>.*</script>$", html, re.DOTALL)
 
 
+def test_a_pdf_is_a_link_that_saves_it_unless_another_form_shows() -> None:
+    pdf = {"application/pdf": "JVBERi0xLjQK", "text/plain": "x"}
+    html = shown(pdf)["data"]["text/html"]
+    assert 'download="output.pdf" href="data:application/pdf;base64,JVBERi0xLjQK"' in html
+    assert set(shown({**pdf, "text/html": "<b>x</b>"})["data"]) == {"text/html", "text/plain"}
+    assert "Save this PDF" not in shown({**pdf, "text/html": "<b>x</b>"})["data"]["text/html"]
+
+
 def test_javascript_is_shown_as_a_frame() -> None:
     data = shown({"application/javascript": "alert('</script>')", "text/plain": "x"})["data"]
     assert set(data) == {"text/html", "text/plain"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import ansi, images, latex, markdown, notices, svg
+from . import ansi, images, latex, markdown, notices, pdf, svg
 from .html import output
 from .plots import viewers
 from .plots.bokeh import EXEC, LOAD, Bokeh, escaped, greeting
@@ -45,6 +45,7 @@ class Bundle:
         plain: its `text/plain`, made harmless.
         bokeh: what is known of the session's Bokeh.
         shown: what reaches the front end.
+        files: HTML that offers a file to be saved, shown if the bundle shows nothing but text.
         frames: HTML that stands in for types which may not pass as they are, offered if the bundle
             has no HTML.
         notices: what the person should know about this output.
@@ -55,6 +56,7 @@ class Bundle:
     plain: str
     bokeh: Bokeh
     shown: dict[str, Any] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -72,6 +74,8 @@ def passed(
         _RULES.get(mime, _unknown)(str(mime), data[mime], bundle)
     if bundle.frames:
         bundle.shown.setdefault(HTML, bundle.frames[0])
+    if bundle.files and set(bundle.shown) <= {PLAIN}:
+        bundle.shown[HTML] = bundle.files[0]
     if data and not (LOAD in data and not bundle.shown):
         bundle.shown.setdefault(PLAIN, plain or "<output>")
     return bundle.shown, _metadata(metadata, bundle.shown), bundle.notices
@@ -171,6 +175,14 @@ def _image(mime: str, value: Any, bundle: Bundle) -> None:
         bundle.shown[mime] = data
 
 
+def _pdf(mime: str, value: Any, bundle: Bundle) -> None:
+    data = images.checked(mime, _text(value))
+    if data is None:
+        bundle.notices.append(notices.malformed(mime))
+    else:
+        bundle.files.append(pdf.link(data))
+
+
 def _html(mime: str, value: Any, bundle: Bundle) -> None:
     text = _text(value)
     if text is None:
@@ -252,7 +264,7 @@ _RULES: dict[str, Rule] = {
     "image/jpeg": _image,
     "image/gif": _image,
     "image/webp": _image,
-    "application/pdf": _image,
+    "application/pdf": _pdf,
     "image/svg+xml": _svg,
     "application/json": _json,
     "application/javascript": _javascript,
