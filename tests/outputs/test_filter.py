@@ -96,6 +96,12 @@ def test_an_unknown_type_is_left_out_and_said_once() -> None:
     assert again[0].content["data"] == {"text/plain": "x"}
 
 
+def test_nothing_is_said_of_a_form_beside_which_another_is_drawn() -> None:
+    data = {"application/x-odd": "1", "image/png": "PGh0bWw+", "text/html": "<b>x</b>"}
+    (message,) = passed(OutputFilter(), "display_data", {"data": data, "metadata": {}})
+    assert message.content["data"] == {"text/html": "<b>x</b>", "text/plain": "<output>"}
+
+
 @pytest.mark.parametrize(
     "msg_type", ["status", "execute_input", "execute_reply", "shutdown_reply", "unheard_of"]
 )

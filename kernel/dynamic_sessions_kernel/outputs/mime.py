@@ -78,6 +78,9 @@ def passed(
         bundle.shown[HTML] = bundle.files[0]
     if data and not (LOAD in data and not bundle.shown):
         bundle.shown.setdefault(PLAIN, plain or "<output>")
+    if bundle.shown.keys() - {PLAIN}:
+        # Nothing is lost where another form of the same output is drawn.
+        bundle.notices = [due for due in bundle.notices if not due.of_one_type]
     return bundle.shown, _metadata(metadata, bundle.shown), bundle.notices
 
 

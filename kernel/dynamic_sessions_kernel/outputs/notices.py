@@ -16,10 +16,12 @@ class Notice:
     Attributes:
         key: what tells it from others.
         text: one or two sentences without a line break at the end.
+        of_one_type: whether it is about one of the forms that an output came in.
     """
 
     key: str
     text: str
+    of_one_type: bool = False
 
 
 WIDGETS = Notice(
@@ -41,7 +43,7 @@ COMMANDS = Notice(
 def unknown_type(mime: str) -> Notice:
     """Say that an output is of a type that nothing is known of."""
     name = ansi.harmless(mime[:100]).strip()
-    return Notice(f"type:{name}", f"An output of type {name} was left out. {_LIFT}")
+    return Notice(f"type:{name}", f"An output of type {name} was left out. {_LIFT}", True)
 
 
 def malformed(mime: str) -> Notice:
@@ -50,4 +52,5 @@ def malformed(mime: str) -> Notice:
     return Notice(
         f"malformed:{name}",
         f"An output of type {name} was left out: it is too large, or not what its type says.",
+        True,
     )
