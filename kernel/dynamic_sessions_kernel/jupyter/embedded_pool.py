@@ -7,12 +7,16 @@ connections has ended, and its sessions with it: waiting for it is no use.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dynamic_sessions_kernel.client.pool import SessionPool
 from dynamic_sessions_kernel.client.session import Session
 from dynamic_sessions_kernel.errors import NotSentError, SessionLostError
+from dynamic_sessions_kernel.localpool.proof import demand
 
 if TYPE_CHECKING:
+    import socket
+
     from dynamic_sessions_kernel.client.models import ExecutionResult
     from dynamic_sessions_kernel.localpool.shared.find_or_start import PoolAddress
 
@@ -38,7 +42,22 @@ class EmbeddedSession(Session):
 
 
 class EmbeddedPool(SessionPool):
-    """A pool of this machine."""
+    """A pool of this machine, which proves on each connection that it knows the token.
+
+    Args:
+        endpoint, token, more: as for every pool.
+    """
+
+    def __init__(self, endpoint: str, *more: Any, token: str | None, **options: Any) -> None:
+        super().__init__(endpoint, *more, token=token, **options)
+        if token is None:
+            return
+        where = urlsplit(endpoint)
+
+        def examine(connection: socket.socket) -> None:
+            demand(connection, where.netloc, where.path, token)
+
+        self._transport.examine_connections(examine)
 
     def session(self, identifier: str) -> EmbeddedSession:
         """Return the session of that identifier, as every pool does."""

@@ -67,6 +67,11 @@ def unauthorized() -> Refusal:
     return Refusal(401, shape="empty")
 
 
+def no_page() -> Refusal:
+    """Refuse what a web page sent: a browser on this machine reaches the pool's port as well."""
+    return Refusal(403, shape="empty")
+
+
 def no_such_pool() -> Refusal:
     """Refuse an address that names nothing here."""
     return Refusal(404, shape="empty")

@@ -20,12 +20,13 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from dynamic_sessions_kernel.client.endpoint import Endpoint
 
@@ -49,15 +50,28 @@ class _Watched(_AnyConnection):
 
     Attributes:
         idle_seconds: of idleness, after which the connection is not used again.
+        examine: looks at each new connection before a request is sent on it, and raises an
+            `OSError` where it must not be used.
     """
 
     idle_seconds: float
+    examine: Callable[[socket.socket], None] | None = None
 
     _used: tuple[float, float] | None = None
 
     @property
     def is_connected(self) -> bool:
         return not self._stale and super().is_connected
+
+    def connect(self) -> None:
+        super().connect()
+        if self.examine is None:
+            return
+        try:
+            self.examine(self.sock)
+        except OSError as error:
+            self.close()
+            raise NewConnectionError(self, str(error)) from None
 
     def getresponse(self) -> Any:
         response = super().getresponse()
@@ -118,6 +132,13 @@ class _Adapter(HTTPAdapter):
         )
         self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
+    def examine_with(self, examine: Callable[[socket.socket], None]) -> None:
+        """Have each new connection looked at before a request is sent on it."""
+        for pool_class in self._pool_classes.values():
+            connection_class = pool_class.ConnectionCls
+            if issubclass(connection_class, _Watched):
+                connection_class.examine = staticmethod(examine)
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Return the manager of connections through a proxy."""
         manager = super().proxy_manager_for(
@@ -176,6 +197,20 @@ def open_connections(endpoint: Endpoint, *, idle_seconds: float) -> requests.Ses
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def examine_connections(
+    session: requests.Session, examine: Callable[[socket.socket], None]
+) -> None:
+    """Have each new connection looked at before a request is sent on it.
+
+    Args:
+        session: of `open_connections`.
+        examine: raises an `OSError` where a connection must not be used.
+    """
+    for adapter in session.adapters.values():
+        if isinstance(adapter, _Adapter):
+            adapter.examine_with(examine)
 
 
 def _ca_bundle(environment: Mapping[str, str]) -> str | None:

@@ -31,13 +31,14 @@ from dynamic_sessions_kernel.errors import (
     UnexpectedAnswerError,
 )
 
-from .connections import Bearer, open_connections
+from .connections import Bearer, examine_connections, open_connections
 from .error_responses import given_token_refused, service_error
 from .messages import ApiResponse
 from .network_errors import NETWORK_ERRORS, translate, worth_repeating
 from .traffic import Counter
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     import requests
@@ -160,6 +161,14 @@ class Transport:
     def url(self) -> str:
         """The pool's address, without a slash at its end."""
         return self._endpoint.url
+
+    def examine_connections(self, examine: Callable[[socket.socket], None]) -> None:
+        """Have each new connection looked at before a request is sent on it.
+
+        Args:
+            examine: raises an `OSError` where a connection must not be used.
+        """
+        examine_connections(self._http, examine)
 
     def close(self) -> None:
         """Close the connections and end all waiting between attempts. Repeatable."""

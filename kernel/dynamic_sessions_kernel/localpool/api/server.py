@@ -15,13 +15,14 @@ import re
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from dynamic_sessions_kernel.api_versions import ApiVersion
-from dynamic_sessions_kernel.localpool import errors
+from dynamic_sessions_kernel.localpool import errors, proof
 from dynamic_sessions_kernel.localpool.errors import Refusal
 
 from . import current, legacy, management
@@ -46,6 +47,9 @@ _SENT_AT_ONCE_BYTES = 1 << 20
 # The characters that the service's documentation lists, and how many.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9|\-&^%$#(){}\[\];<>]{4,128}")
 
+#: The names of this machine under which the pool can be called.
+_HOSTS = ("127.0.0.1", "localhost")
+_CHALLENGE = re.compile(f"[0-9a-f]{{{proof.CHALLENGE_CHARS}}}")
 _OPERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 _log = logging.getLogger(__name__)
@@ -88,6 +92,10 @@ class Service:
         )
         return HTTPServer(application, max_body_size=_LARGEST_BODY_BYTES, chunk_size=_CHUNK_BYTES)
 
+    def proof(self, challenge: str) -> str:
+        """Return what proves to a caller that this is the pool whose token it knows."""
+        return proof.answer(self._token.decode(), challenge)
+
     def admits(self, authorization: str) -> bool:
         """Whether a call with this header is let in."""
         scheme, _, token = authorization.partition(" ")
@@ -106,6 +114,7 @@ class _Handler(RequestHandler):
         self._query: dict[str, str] = {}
         self._body = bytearray()
         self._upload: Upload | None = None
+        self._challenge = ""
         self._responding = False
 
     def prepare(self) -> None:
@@ -154,6 +163,8 @@ class _Handler(RequestHandler):
 
     async def _answer(self) -> ApiResponse:
         try:
+            if self._challenge and self._refusal is None:
+                return ApiResponse(200, PlainText(self._service.proof(self._challenge)))
             if self._refusal is not None or self._route is None:
                 raise self._refusal or errors.no_such_pool()
             if self._service.faults.errs():
@@ -175,6 +186,12 @@ class _Handler(RequestHandler):
 
     def _admit(self) -> None:
         """Check who asks for what, in the order in which the service does."""
+        self._refuse_pages()
+        if self.request.path == f"{POOL_PATH}/{proof.PATH}" and self.request.method == "GET":
+            self._challenge = self.get_query_argument("challenge", "")
+            if not _CHALLENGE.fullmatch(self._challenge):
+                raise errors.invalid("challenge must be hexadecimal digits.")
+            return
         if not self._service.admits(self.request.headers.get("Authorization", "")):
             raise errors.unauthorized()
         path = self.request.path
@@ -195,6 +212,17 @@ class _Handler(RequestHandler):
                 "identifier is required: 4 to 128 letters, digits and | - & ^ % $ # ( ) { } [ ] ; "
                 "< >."
             )
+
+    def _refuse_pages(self) -> None:
+        """Refuse what a web page in the person's browser could send here.
+
+        Raises:
+            Refusal: 403; a page's own requests carry `Origin`, and those under a host name that
+                leads here carry that name.
+        """
+        host = urlsplit(f"//{self.request.host}").hostname
+        if "Origin" in self.request.headers or host not in _HOSTS:
+            raise errors.no_page()
 
     def _operation_id(self) -> str:
         """Return the caller's name for an execution; empty where none is given.

@@ -27,6 +27,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION
 from dynamic_sessions_kernel.errors import LocalPoolError
+from dynamic_sessions_kernel.localpool import proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,6 +174,9 @@ def _living(files: PersonalFiles) -> PoolAddress | None:
     where = urlsplit(told["endpoint"])
     connection = http.client.HTTPConnection(where.netloc, timeout=_CALL_SECONDS)
     try:
+        connection.connect()
+        # A pool that was killed leaves its address behind, and its port to anybody.
+        proof.demand(connection.sock, where.netloc, where.path, told["token"])
         headers = {"Authorization": f"Bearer {told['token']}"}
         connection.request("GET", where.path + _QUESTION, headers=headers)
         if connection.getresponse().status != http.client.OK:
