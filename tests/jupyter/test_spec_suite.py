@@ -1,6 +1,6 @@
 """The protocol's own test suite, with every attribute that a direct execution can honour.
 
-Not `code_clear_output` and `code_page_something`, which `tests/runtimes/direct` compares with stock.
+Not `code_clear_output` and `code_page_something`: see `test_fidelity`.
 """
 
 from __future__ import annotations
