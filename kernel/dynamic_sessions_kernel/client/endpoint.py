@@ -51,7 +51,7 @@ class Endpoint:
     takes_token: bool
 
 
-def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
+def parse_endpoint(text: str | None, token_hosts: Iterable[str] = ()) -> Endpoint:
     """Check and normalise a pool management endpoint.
 
     Args:
@@ -61,8 +61,14 @@ def parse_endpoint(text: str, token_hosts: Iterable[str] = ()) -> Endpoint:
             this machine; a string holds several between commas.
 
     Raises:
-        SettingsError: it is no address of a pool, or it is neither HTTPS nor this machine.
+        SettingsError: it is None, no address of a pool, or it is neither HTTPS nor this machine.
     """
+    if not isinstance(text, str):
+        raise SettingsError(
+            f"The setting {SETTING} is not set. Pass the pool management endpoint as text; it has "
+            f"the form {EXAMPLE}. `python -m dynamic_sessions_kernel.localpool` starts a pool on "
+            "this machine and prints its endpoint."
+        )
     url = text.strip().rstrip("/").removesuffix(_OLD_SUFFIX).rstrip("/")
     if not _PLAIN_URL.fullmatch(url):
         raise SettingsError(

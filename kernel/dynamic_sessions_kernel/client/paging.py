@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from dynamic_sessions_kernel.errors import UnexpectedAnswerError
 
-from .api.parsing import json_object, text
+from .api.parsing import json_listing, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def pages(transport: Transport, call: ApiRequest) -> Iterator[Mapping[str, Any]]
     seen = set()
     for _ in range(MAX_PAGES):
         answer = transport.send(call)
-        body = json_object(answer)
+        body = json_listing(answer)
         yield body
         link = text(body, "nextLink", answer.doing)
         if not link:

@@ -45,6 +45,8 @@ _MESSAGE_CHARS = 1500
 #: What azure-core, and requests below msal, raise where there is no way to the server.
 _UNREACHABLE = frozenset({"ServiceRequestError", "ConnectionError", "ConnectTimeout", "ProxyError"})
 #: Microsoft Entra's codes, by which its documentation explains what was wrong.
+# What Entra says where the person themselves said no.
+_DECLINED = re.compile(r"\bdeclined\b|\bauthorization_declined\b|\baccess_denied\b")
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 
 _log = logging.getLogger(__name__)
@@ -287,6 +289,10 @@ def _explain(error: BaseException) -> SignInError:
         return SignInError(
             "Azure's sign-in cannot be reached from this machine: check its network, and the proxy "
             "(HTTPS_PROXY) if there is one. Nothing ran; then run this again."
+        )
+    if _DECLINED.search(said):
+        return SignInError(
+            "The sign-in to Azure was declined, so nothing ran. Run this again to be asked anew."
         )
     code = _ENTRA_CODE.search(said)
     return SignInError(

@@ -118,10 +118,12 @@ class Generation(ABC):
         return call.asking(skip=str(skip)) if skip else call
 
     def sessions_listed(self, body: Mapping[str, Any]) -> list[SessionInfo]:
-        """One page of the pool's sessions."""
+        """Return one page of the pool's sessions.
+
+        They stand under `sessions` by the specification, under `value` in custom-container pools.
+        """
         doing = "listing the pool's sessions"
-        # `sessions` is published; `value` is what custom-container pools answer.
-        name = "sessions" if "sessions" in body else "value"
+        name = "value" if body.get("sessions") is None else "sessions"
         return [session_info(item, doing) for item in items(body, doing, name)]
 
     def metadata(self) -> ApiRequest:

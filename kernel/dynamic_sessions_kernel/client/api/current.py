@@ -9,7 +9,17 @@ from dynamic_sessions_kernel.client.http.messages import json_body
 from dynamic_sessions_kernel.client.models import DATA_FOLDER, ExecutionResult
 
 from .base import UNKNOWN_RUN, Generation, in_url, items
-from .parsing import field, image, json_object, moment, remote_file, result_value, text, unexpected
+from .parsing import (
+    field,
+    image,
+    json_listing,
+    json_object,
+    moment,
+    remote_file,
+    result_value,
+    text,
+    unexpected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +101,11 @@ class Current(Generation):
 
     def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
-        return _file(json_object(answer), directory, answer.doing)
+        body = json_listing(answer)
+        found = items(body, answer.doing) if "value" in body else [body]
+        if len(found) != 1:
+            raise unexpected(answer.doing, "does not name the one file that was uploaded")
+        return _file(found[0], directory, answer.doing)
 
     def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
         """List a folder."""

@@ -13,7 +13,17 @@ from dynamic_sessions_kernel.client.http.messages import json_body
 from dynamic_sessions_kernel.client.models import ExecutionResult
 
 from .base import UNKNOWN_RUN, Generation, items
-from .parsing import field, image, json_object, moment, remote_file, result_value, text, unexpected
+from .parsing import (
+    field,
+    image,
+    json_listing,
+    json_object,
+    moment,
+    remote_file,
+    result_value,
+    text,
+    unexpected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,7 +95,7 @@ class Legacy(Generation):
 
     def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
-        files = self.listed(json_object(answer), directory)
+        files = self.listed(json_listing(answer), directory)
         if len(files) != 1:
             raise unexpected(answer.doing, "does not name the one file that was uploaded")
         return files[0]
@@ -112,7 +122,7 @@ class Legacy(Generation):
     def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file from the listing, None where it is not in it."""
         wanted = f"{directory}/{name}" if directory else name
-        files = self.listed(json_object(answer), directory)
+        files = self.listed(json_listing(answer), directory)
         return next((file for file in files if file.path == wanted), None)
 
     def download(self, directory: str, name: str) -> ApiRequest:

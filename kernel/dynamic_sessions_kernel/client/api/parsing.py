@@ -30,14 +30,34 @@ def json_object(answer: ApiResponse) -> dict[str, Any]:
     Raises:
         UnexpectedAnswerError: it is empty, cut, no JSON, or no object.
     """
-    try:
-        body = json.loads(answer.content, parse_int=_integer, parse_constant=_CONSTANTS.__getitem__)
-    except (ValueError, RecursionError):
-        kind = "is empty" if not answer.content else "is not JSON or was cut"
-        raise unexpected(answer.doing, kind) from None
+    body = _json(answer)
     if not isinstance(body, dict):
         raise unexpected(answer.doing, "is not a JSON object")
     return body
+
+
+def json_listing(answer: ApiResponse) -> dict[str, Any]:
+    """Return the body of a listing, where a bare array stands for its `value`.
+
+    Microsoft's interpreter image in a custom-container pool lists so.
+
+    Raises:
+        UnexpectedAnswerError: it is empty, cut, no JSON, or neither an object nor an array.
+    """
+    body = _json(answer)
+    if isinstance(body, list):
+        return {"value": body}
+    if not isinstance(body, dict):
+        raise unexpected(answer.doing, "is not a JSON object")
+    return body
+
+
+def _json(answer: ApiResponse) -> Any:
+    try:
+        return json.loads(answer.content, parse_int=_integer, parse_constant=_CONSTANTS.__getitem__)
+    except (ValueError, RecursionError):
+        kind = "is empty" if not answer.content else "is not JSON or was cut"
+        raise unexpected(answer.doing, kind) from None
 
 
 def unexpected(doing: str, what: str) -> UnexpectedAnswerError:

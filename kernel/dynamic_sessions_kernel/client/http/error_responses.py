@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .messages import ApiRequest
 
 ROLE = "Azure ContainerApps Session Executor"
+# One page of the documentation asks for this role too, another for the first alone.
+SECOND_ROLE = "Contributor"
 _QUOTE_CHARS = 500
 
 
@@ -70,7 +72,8 @@ _BY_CODE: dict[str, _Row] = {
     "SessionWithIdentifierNotFound": _NO_SESSION,
     "SessionPropertiesMissing": _Row(
         BadRequestError,
-        "The service expects the body of another API generation. Check `api_version` "
+        "The service expects another body. Either the pool is of type Shell, which runs no Python: "
+        "use one of type PythonLTS; or it expects another API generation: check `api_version` "
         "(DYNAMIC_SESSIONS_API_VERSION), now {version}.",
     ),
     "SessionRequestValidationFailed": _Row(
@@ -86,6 +89,11 @@ _BY_CODE: dict[str, _Row] = {
     ),
 }
 
+#: By code and status, where the code alone does not say enough.
+_BY_CODE_AND_STATUS: dict[tuple[str, int], _Row] = {
+    ("DeleteFileError", HTTPStatus.NOT_FOUND): _BY_CODE["FileNotFound"],
+}
+
 _BY_STATUS: dict[int, _Row] = {
     400: _Row(BadRequestError, "The service does not accept the request ({doing}).{quote}"),
     401: _Row(
@@ -97,8 +105,9 @@ _BY_STATUS: dict[int, _Row] = {
     403: _Row(
         ForbiddenError,
         f"The sign-in is good but may not use this pool (403). It needs the role *{ROLE}* on the "
-        f'pool: `az role assignment create --role "{ROLE}" --assignee YOU --scope POOL_ID`. A new '
-        "role takes up to 5 minutes to work.",
+        f'pool: `az role assignment create --role "{ROLE}" --assignee YOU --scope POOL_ID`. If '
+        f"that is not enough, it needs *{SECOND_ROLE}* too. A new role takes up to 5 minutes to "
+        "work.",
     ),
     404: _Row(
         PoolNotFoundError,
@@ -145,7 +154,7 @@ def service_error(
     """
     body = _envelope(content)
     code = _text(body.get("code")) or headers.get("x-ms-error-code", "")
-    row = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    row = _BY_CODE_AND_STATUS.get((code, status)) or _BY_CODE.get(code) or _BY_STATUS.get(status)
     if row is None:
         row = _UNAVAILABLE if status in _TROUBLE else _OTHER
     message = row.sentence.format(
