@@ -61,11 +61,6 @@ _BY_CODE: dict[str, _Row] = {
         "session that cooled down lost its files.",
     ),
     # What a missing file is called at its deletion (docs/service.md, "Files").
-    "DeleteFileError": _Row(
-        RemoteFileNotFoundError,
-        "The session has no such file ({doing}). `list_files` shows what is below /mnt/data; a "
-        "session that cooled down lost its files.",
-    ),
     "FileNameInvalid": _FILE_NAME,
     "FilePathInvalid": _FILE_NAME,
     "NoSessionFoundError": _NO_SESSION,
