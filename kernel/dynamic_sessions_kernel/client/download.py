@@ -20,7 +20,7 @@ _IN_MEMORY_BYTES = 8 << 20
 
 
 def save(incoming: Incoming, target: BinaryIO, progress: Progress | None) -> None:
-    """Write an answer's body to a stream, from its beginning: an earlier attempt is overwritten."""
+    """Write a response's body to a stream, over what an earlier attempt has written."""
     announced = incoming.headers.get("content-length", "")
     encoded = incoming.headers.get("content-encoding", "identity") != "identity"
     total = int(announced) if announced.isdecimal() and not encoded else None

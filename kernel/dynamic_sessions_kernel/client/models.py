@@ -45,7 +45,7 @@ class ExecutionResult:
         duration: what the service says the run took, in seconds; None when it does not say.
         execution_id: the service's name for this execution; empty when it gives none.
         container: `x-ms-session-guid`, which changes when the session was replaced; may be empty.
-        raw: the answer's body as received, for what has no name here.
+        raw: the response's body as received, for what has no name here.
     """
 
     status: Literal["Succeeded", "Failed"]
@@ -117,7 +117,7 @@ class PoolMetadata:
     Attributes:
         runtimes: as the service lists them, such as a language with its version.
         packages: installed packages, name to version.
-        raw: the answer's body as received.
+        raw: the response's body as received.
     """
 
     runtimes: tuple[Mapping[str, Any], ...]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: More pages than a pool's 600 sessions or a sensible folder can fill.
 MAX_PAGES = 1000
 
-# What an answer cannot change: which session is asked, and in which language.
+# What a response cannot change: which session is asked, and in which language.
 _OURS = ("identifier", "api-version")
 
 
@@ -31,10 +31,10 @@ def pages(transport: Transport, call: ApiRequest) -> Iterator[Mapping[str, Any]]
     """
     seen = set()
     for _ in range(MAX_PAGES):
-        answer = transport.send(call)
-        body = json_listing(answer)
+        response = transport.send(call)
+        body = json_listing(response)
         yield body
-        link = text(body, "nextLink", answer.doing)
+        link = text(body, "nextLink", response.doing)
         if not link:
             return
         if link in seen:

@@ -74,7 +74,7 @@ class Session:
             timeout: seconds after which the service stops it, above 0, at most 220.
             max_output: characters of stdout and of stderr to keep. It has effect from api-version
                 2025-10-02-preview; before, the service cuts each at 4096 without a mark.
-            read_timeout: seconds to wait for the answer; by default `timeout` and a margin for
+            read_timeout: seconds to wait for the response; by default `timeout` and a margin for
                 allocating the session (`Timeouts.margin`).
             attempts: how often to try, where it is certain that nothing ran.
 
@@ -136,8 +136,8 @@ class Session:
             call = self._generation.upload(
                 directory, name, opened.size, lambda part: opened.body(part, progress)
             )
-            answer = self._transport.send(call.within(self._identifier))
-        return self._generation.uploaded(answer, directory)
+            response = self._transport.send(call.within(self._identifier))
+        return self._generation.uploaded(response, directory)
 
     @overload
     def download(
@@ -226,8 +226,8 @@ class Session:
         """
         directory, name = split_path(path)
         call = self._generation.describe(directory, name)
-        answer = self._transport.send(call.within(self._identifier))
-        found = self._generation.described(answer, directory, name)
+        response = self._transport.send(call.within(self._identifier))
+        found = self._generation.described(response, directory, name)
         if found is None:
             raise RemoteFileNotFoundError(
                 f"The session has no file {printable(name)} there. `list_files` shows what is "
@@ -247,7 +247,7 @@ class Session:
         try:
             self._transport.send(self._generation.delete(directory, name).within(self._identifier))
         except RemoteFileNotFoundError as error:
-            if not error.repeated:  # else an attempt whose answer was lost has deleted it
+            if not error.repeated:  # else an attempt whose response was lost has deleted it
                 raise
 
     def info(self, *, attempts: int | None = None) -> SessionInfo:
@@ -260,8 +260,8 @@ class Session:
             SessionNotFoundError: there is none; asking does not allocate one.
         """
         call = self._generation.session().within(self._identifier)
-        answer = self._transport.send(call, attempts=attempts)
-        return self._generation.session_told(answer)
+        response = self._transport.send(call, attempts=attempts)
+        return self._generation.session_told(response)
 
     def delete(self) -> None:
         """End the session with its variables and files; the identifier then names a fresh one.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Command,
         Consent,
         Plan,
-        SessionController,
+        SessionProtocol,
     )
     from dynamic_sessions_kernel.messages import Content, Emit, Request
     from dynamic_sessions_kernel.runtimes.base import Runtime
@@ -54,7 +54,7 @@ class Cell:
         sessions: finds the session.
         folder: the notebook's, which commands start from.
         emit: takes the cell's messages.
-        show: takes what was made here for the page; it passes no gate.
+        show: takes what was made here for the page; it passes no filter.
         control: makes what commands act on the session with.
         consent: makes what commands ask the person with.
         runs: called when a cell without commands is with the session: others may follow it.
@@ -69,7 +69,7 @@ class Cell:
         *,
         emit: Emit,
         show: Emit,
-        control: Callable[[Cancelled], SessionController],
+        control: Callable[[Cancelled], SessionProtocol],
         consent: Callable[[Request, Cancelled], Consent],
         runs: Callable[[], None] = lambda: None,
     ) -> None:

@@ -29,7 +29,7 @@ from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
 from .leaving import asks_to_leave, leave_python, leaving
 from .publisher import Publisher
 from .questions import Questions, as_request
-from .session_control import Control
+from .session_control import SessionController
 from .session_manager import SessionManager
 from .turns import Turns
 from .waiting_line import WaitingLine
@@ -307,8 +307,8 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         has_stdin = bool(request.content.get("allow_stdin", False))
         return Consent(ask if has_stdin else None, read_allowed(self.allow), self._agreed)
 
-    def _control(self, cancelled: Cancelled) -> Control:
-        return Control(
+    def _control(self, cancelled: Cancelled) -> SessionController:
+        return SessionController(
             self._sessions,
             self._filter,
             self._publisher.send,

@@ -1,4 +1,4 @@
-"""Everything that leaves for front ends on iopub and stdin: under its parent, through the gate."""
+"""Sends all that leaves for front ends on iopub and stdin, filtered and under its own parent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Publisher:
         session: signs and serialises.
         iopub: takes messages from any thread, as ipykernel's background socket does.
         stdin: belongs to the kernel's event loop.
-        gate: decides what may reach a front end.
+        output_filter: decides what may reach a front end.
         on_loop: calls a function on the kernel's event loop, from any thread.
 
     Attributes:
@@ -39,13 +39,13 @@ class Publisher:
         session: JupyterSession,
         iopub: Any,
         stdin: Any,
-        gate: OutputFilter,
+        output_filter: OutputFilter,
         on_loop: Callable[..., object],
     ) -> None:
         self._session = session
         self._iopub = iopub
         self._stdin = stdin
-        self._filter = gate
+        self._filter = output_filter
         self._on_loop = on_loop
         self.stdin = StdinQuestions(self._send_stdin, on_loop)
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Publisher:
                 self._parents.popitem(last=False)
 
     def send(self, message: Message) -> None:
-        """Send what the gate makes of a message."""
+        """Send what the filter makes of a message."""
         for passed in self._filter.pass_message(message):
             if passed.channel == "stdin":
                 self._on_loop(self.stdin.forward, passed)
@@ -68,7 +68,7 @@ class Publisher:
                 self._send(self._iopub, passed)
 
     def show(self, message: Message) -> None:
-        """Send a message of this kernel's own making on iopub; it passes no gate."""
+        """Send a message of this kernel's own making on iopub; it passes no filter."""
         self._send(self._iopub, message)
 
     def _send_stdin(self, message: Message) -> str | None:

@@ -63,13 +63,13 @@ class Questions:
 
     Args:
         sessions: has the session, if there is one.
-        gate: decides what of a reply may reach the front end.
+        output_filter: decides what of a reply may reach the front end.
         folder: the notebook's, which commands complete paths from.
     """
 
-    def __init__(self, sessions: SessionManager, gate: OutputFilter, folder: Path) -> None:
+    def __init__(self, sessions: SessionManager, output_filter: OutputFilter, folder: Path) -> None:
         self._sessions = sessions
-        self._filter = gate
+        self._filter = output_filter
         self._folder = folder
         self._deadlines: set[asyncio.Timeout] = set()
 

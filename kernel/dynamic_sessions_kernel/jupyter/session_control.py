@@ -33,13 +33,13 @@ _QUOTE_CHARS = 40
 _LET_GO = "not connected: the next cell connects again, or says what was lost"
 
 
-class Control:
-    """Acts on the kernel's session for one command; implements `SessionController`.
+class SessionController:
+    """Acts on the kernel's session for one command; implements `SessionProtocol`.
 
     Args:
         manager: finds the kernel's session; used on the loop alone.
-        gate: holds the session's outputs.
-        send: takes the messages that the gate releases.
+        output_filter: holds the session's outputs.
+        send: takes the messages that the filter releases.
         loop: the kernel's, which owns the manager.
         runtime: the setting, for a kernel without a session.
         cancelled: whether the person has interrupted the command.
@@ -49,7 +49,7 @@ class Control:
     def __init__(
         self,
         manager: SessionManager,
-        gate: OutputFilter,
+        output_filter: OutputFilter,
         send: Emit,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -58,7 +58,7 @@ class Control:
         forget: Callable[[], None],
     ) -> None:
         self._manager = manager
-        self._filter = gate
+        self._filter = output_filter
         self._send = send
         self._loop = loop
         self._runtime = runtime

@@ -60,7 +60,7 @@ class SessionManager:
         traits: the settings, read anew for each connection.
         key: the connection file's key.
         emit: takes the runtime's messages.
-        show: takes what was made here for the page, which passes no gate.
+        show: takes what was made here for the page, which passes no filter.
 
     Attributes:
         runtime: what cells run on; None where there is no session in use.

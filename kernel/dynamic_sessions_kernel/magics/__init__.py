@@ -32,7 +32,7 @@ from .base import Cancelled, Command, CommandInterruptedError, Completion, Conte
 from .completion import complete, complete_name, complete_python, help_at
 from .consent import Consent
 from .plan import Plan, contains_command, make_plan
-from .session_protocol import SessionController
+from .session_protocol import SessionProtocol
 
 __all__ = [
     "Cancelled",
@@ -43,7 +43,7 @@ __all__ = [
     "Context",
     "Magic",
     "Plan",
-    "SessionController",
+    "SessionProtocol",
     "complete",
     "complete_name",
     "complete_python",

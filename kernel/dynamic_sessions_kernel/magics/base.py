@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.messages import Content, Part
 
-    from .session_protocol import SessionController
+    from .session_protocol import SessionProtocol
 
 #: Whether the person has interrupted the cell; called often, from the command's thread.
 Cancelled = Callable[[], bool]
@@ -39,7 +39,7 @@ class Context:
     Attributes:
         session: the session that the cell runs in; None for commands that need none.
         show: takes the type and content of an iopub message of the cell: `stream`, or
-            `display_data`, which passes no gate.
+            `display_data`, which passes no filter.
         cancelled: whether the person has interrupted the cell.
         control: acts on the kernel's session.
         consent: asks the person for what reaches beyond the notebook's folder.
@@ -48,7 +48,7 @@ class Context:
     session: Session | None
     show: Callable[[str, Content], None]
     cancelled: Cancelled = never
-    control: SessionController | None = None
+    control: SessionProtocol | None = None
     consent: Consent = field(default_factory=Consent)
 
     def write(self, text: str) -> None:

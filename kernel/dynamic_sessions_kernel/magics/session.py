@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .base import Cancelled, Context
-    from .session_protocol import SessionController
+    from .session_protocol import SessionProtocol
 
 _HELP = """\
 %session                  show the session: pool, times, traffic, how outputs are treated
@@ -88,24 +88,24 @@ class SessionMagic(Magic):
 
     # -- the words --------------------------------------------------------------------------
 
-    def _status(self, context: Context, control: SessionController) -> None:
+    def _status(self, context: Context, control: SessionProtocol) -> None:
         context.display(status_table(control.status()))
 
-    def _list(self, context: Context, control: SessionController) -> None:
+    def _list(self, context: Context, control: SessionProtocol) -> None:
         sessions = control.sessions()
         if sessions:
             context.display(listing(sessions))
         else:
             context.write("The pool has no living session.\n")
 
-    def _new(self, context: Context, control: SessionController) -> None:
+    def _new(self, context: Context, control: SessionProtocol) -> None:
         change = control.new()
         said = f"A fresh session, {change.current}, is ready."
         if change.deleted:
             said += " The one that this kernel had made before was deleted: nothing of it is kept."
         context.write(said + _left(change.left))
 
-    def _stop(self, context: Context, control: SessionController) -> None:
+    def _stop(self, context: Context, control: SessionProtocol) -> None:
         change = control.stop()
         if change.deleted:
             said = f"The session {change.deleted} was deleted: variables and files are gone."
@@ -113,14 +113,14 @@ class SessionMagic(Magic):
             said = "There was no session to stop."
         context.write(f"{said} The next cell that runs code starts a fresh one.\n")
 
-    def _restart(self, context: Context, control: SessionController) -> None:
+    def _restart(self, context: Context, control: SessionProtocol) -> None:
         change = control.restart()
         context.write(
             f"Python was started afresh in session {change.current}: variables are gone, the "
             "files in /mnt/data are kept.\n"
         )
 
-    def _attach(self, context: Context, control: SessionController) -> None:
+    def _attach(self, context: Context, control: SessionProtocol) -> None:
         change = control.attach(self._rest.rstrip("…."))
         had = (
             "with its variables and files."
@@ -129,7 +129,7 @@ class SessionMagic(Magic):
         )
         context.write(f"Took over session {change.current} {had}{_left(change.left)}")
 
-    def _trust(self, context: Context, control: SessionController) -> None:
+    def _trust(self, context: Context, control: SessionProtocol) -> None:
         if not control.trusted:
             context.consent.to_trust()
         if control.trust():
@@ -141,7 +141,7 @@ class SessionMagic(Magic):
         else:
             context.write("This session is trusted already: everything it outputs is shown.\n")
 
-    _words: ClassVar[Mapping[str, Callable[[SessionMagic, Context, SessionController], None]]] = {
+    _words: ClassVar[Mapping[str, Callable[[SessionMagic, Context, SessionProtocol], None]]] = {
         "status": _status,
         "list": _list,
         "restart": _restart,

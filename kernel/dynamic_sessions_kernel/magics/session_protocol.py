@@ -79,7 +79,7 @@ class Change:
     variables: bool = False
 
 
-class SessionController(Protocol):
+class SessionProtocol(Protocol):
     """Acts on the kernel's session. Every call blocks, and is made in a command's own thread.
 
     All raise `DynamicSessionsError`, and `CommandInterruptedError` where the person interrupts.

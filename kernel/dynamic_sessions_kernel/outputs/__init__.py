@@ -1,1 +1,1 @@
-"""What may reach the notebook page: every message to a front end passes this gate."""
+"""What may reach the notebook page: every message to a front end passes this filter."""

@@ -29,7 +29,7 @@ UNKNOWN_RUN = (
 
 
 class Generation(ABC):
-    """The calls and answers of one generation, at one api-version.
+    """The calls and responses of one generation, at one api-version.
 
     Attributes:
         api_version: as it goes into every call.
@@ -47,7 +47,7 @@ class Generation(ABC):
         """Run code."""
 
     @abstractmethod
-    def ran(self, answer: ApiResponse) -> ExecutionResult | str:
+    def ran(self, response: ApiResponse) -> ExecutionResult | str:
         """Return the outcome, or the id of an execution that still runs."""
 
     def poll(self, execution_id: str) -> ApiRequest:
@@ -61,7 +61,7 @@ class Generation(ABC):
         """Upload a file; `make_body` takes the name that its part has."""
 
     @abstractmethod
-    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
+    def uploaded(self, response: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
 
     @abstractmethod
@@ -85,8 +85,8 @@ class Generation(ABC):
         """Ask for one file."""
 
     @abstractmethod
-    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
-        """Return the file that `describe` asked for; None where the answer does not hold it."""
+    def described(self, response: ApiResponse, directory: str, name: str) -> RemoteFile | None:
+        """Return the file that `describe` asked for; None where the response does not hold it."""
 
     @property
     def lists_recursively(self) -> bool:
@@ -104,9 +104,9 @@ class Generation(ABC):
         """Ask for a session's times."""
         return self._sessions_call("GET", "session", "asking for the session")
 
-    def session_told(self, answer: ApiResponse) -> SessionInfo:
+    def session_told(self, response: ApiResponse) -> SessionInfo:
         """Return a session's times."""
-        return session_info(json_object(answer), answer.doing)
+        return session_info(json_object(response), response.doing)
 
     def delete_session(self) -> ApiRequest:
         """End a session."""
@@ -130,12 +130,12 @@ class Generation(ABC):
         """Ask what sessions have installed."""
         return self._sessions_call("GET", "metadata", "asking what is installed")
 
-    def metadata_told(self, answer: ApiResponse) -> PoolMetadata:
+    def metadata_told(self, response: ApiResponse) -> PoolMetadata:
         """Return what sessions have installed."""
-        body = json_object(answer)
-        runtimes = items(body, answer.doing, "runtimes")
+        body = json_object(response)
+        runtimes = items(body, response.doing, "runtimes")
         packages = body.get("preInstalledPackages")
-        return PoolMetadata(tuple(runtimes), _packages(packages, answer.doing), body)
+        return PoolMetadata(tuple(runtimes), _packages(packages, response.doing), body)
 
     def _call(
         self, method: str, path: str, doing: str, directory: str = "", **more: Any
@@ -153,7 +153,7 @@ class Generation(ABC):
 
 
 def items(body: Mapping[str, Any], doing: str, name: str = "value") -> list[Mapping[str, Any]]:
-    """Return the objects of a list in an answer; empty where it is missing."""
+    """Return the objects of a list in a response; empty where it is missing."""
     found = body.get(name)
     if found is None:
         return []

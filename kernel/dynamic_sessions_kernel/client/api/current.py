@@ -56,9 +56,9 @@ class Current(Generation):
             if_lost=UNKNOWN_RUN,
         )
 
-    def ran(self, answer: ApiResponse) -> ExecutionResult | str:
+    def ran(self, response: ApiResponse) -> ExecutionResult | str:
         """Return the outcome, or the id of an execution that still runs."""
-        body, doing = json_object(answer), answer.doing
+        body, doing = json_object(response), response.doing
         status, execution_id = text(body, "status", doing).lower(), text(body, "id", doing)
         if status in _RUNNING and re.fullmatch(r"[\w-]{1,128}", execution_id):
             return execution_id
@@ -76,7 +76,7 @@ class Current(Generation):
             image=image(value),
             duration=None if milliseconds is None else milliseconds / 1000,
             execution_id=execution_id,
-            container=answer.headers.get("x-ms-session-guid", ""),
+            container=response.headers.get("x-ms-session-guid", ""),
             raw=body,
         )
 
@@ -99,13 +99,13 @@ class Current(Generation):
             if_lost="It is unknown whether the file arrived; upload it again.",
         )
 
-    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
+    def uploaded(self, response: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
-        body = json_listing(answer)
-        found = items(body, answer.doing) if "value" in body else [body]
+        body = json_listing(response)
+        found = items(body, response.doing) if "value" in body else [body]
         if len(found) != 1:
-            raise unexpected(answer.doing, "does not name the one file that was uploaded")
-        return _file(found[0], directory, answer.doing)
+            raise unexpected(response.doing, "does not name the one file that was uploaded")
+        return _file(found[0], directory, response.doing)
 
     def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
         """List a folder."""
@@ -121,10 +121,10 @@ class Current(Generation):
         """Ask for one file."""
         return self._call("GET", f"files/{in_url(name)}", "asking for a file", directory)
 
-    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
+    def described(self, response: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file that was asked for."""
-        del name  # the answer is about this one alone
-        return _file(json_object(answer), directory, answer.doing)
+        del name  # the response is about this one alone
+        return _file(json_object(response), directory, response.doing)
 
     def download(self, directory: str, name: str) -> ApiRequest:
         """Download a file."""

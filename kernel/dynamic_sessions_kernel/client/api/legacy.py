@@ -60,9 +60,9 @@ class Legacy(Generation):
             if_lost=UNKNOWN_RUN,
         )
 
-    def ran(self, answer: ApiResponse) -> ExecutionResult:
+    def ran(self, response: ApiResponse) -> ExecutionResult:
         """Return the outcome, or the id of an execution that still runs."""
-        body, doing = json_object(answer), answer.doing
+        body, doing = json_object(response), response.doing
         outcome = field(body, "properties", dict, doing) or {}
         status = _STATUS.get(text(outcome, "status", doing).lower())
         if status is None:
@@ -76,7 +76,7 @@ class Legacy(Generation):
             result=value,
             image=image(value),
             duration=None if milliseconds is None else milliseconds / 1000,
-            container=answer.headers.get("x-ms-session-guid", ""),
+            container=response.headers.get("x-ms-session-guid", ""),
             raw=body,
         )
 
@@ -93,11 +93,11 @@ class Legacy(Generation):
             if_lost="It is unknown whether the file arrived; upload it again.",
         )
 
-    def uploaded(self, answer: ApiResponse, directory: str) -> RemoteFile:
+    def uploaded(self, response: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
-        files = self.listed(json_listing(answer), directory)
+        files = self.listed(json_listing(response), directory)
         if len(files) != 1:
-            raise unexpected(answer.doing, "does not name the one file that was uploaded")
+            raise unexpected(response.doing, "does not name the one file that was uploaded")
         return files[0]
 
     def list_folder(self, directory: str, *, recursive: bool) -> ApiRequest:
@@ -119,10 +119,10 @@ class Legacy(Generation):
         del name
         return self.list_folder(directory, recursive=True)
 
-    def described(self, answer: ApiResponse, directory: str, name: str) -> RemoteFile | None:
+    def described(self, response: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file from the listing, None where it is not in it."""
         wanted = f"{directory}/{name}" if directory else name
-        files = self.listed(json_listing(answer), directory)
+        files = self.listed(json_listing(response), directory)
         return next((file for file in files if file.path == wanted), None)
 
     def download(self, directory: str, name: str) -> ApiRequest:

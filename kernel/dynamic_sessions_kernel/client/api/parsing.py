@@ -24,19 +24,19 @@ _MAX_DIGITS = 4000
 _CONSTANTS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 
 
-def json_object(answer: ApiResponse) -> dict[str, Any]:
-    """Return the answer's body as a JSON object.
+def json_object(response: ApiResponse) -> dict[str, Any]:
+    """Return the response's body as a JSON object.
 
     Raises:
         UnexpectedAnswerError: it is empty, cut, no JSON, or no object.
     """
-    body = _json(answer)
+    body = _json(response)
     if not isinstance(body, dict):
-        raise unexpected(answer.doing, "is not a JSON object")
+        raise unexpected(response.doing, "is not a JSON object")
     return body
 
 
-def json_listing(answer: ApiResponse) -> dict[str, Any]:
+def json_listing(response: ApiResponse) -> dict[str, Any]:
     """Return the body of a listing, where a bare array stands for its `value`.
 
     Microsoft's interpreter image in a custom-container pool lists so.
@@ -44,24 +44,26 @@ def json_listing(answer: ApiResponse) -> dict[str, Any]:
     Raises:
         UnexpectedAnswerError: it is empty, cut, no JSON, or neither an object nor an array.
     """
-    body = _json(answer)
+    body = _json(response)
     if isinstance(body, list):
         return {"value": body}
     if not isinstance(body, dict):
-        raise unexpected(answer.doing, "is not a JSON object")
+        raise unexpected(response.doing, "is not a JSON object")
     return body
 
 
-def _json(answer: ApiResponse) -> Any:
+def _json(response: ApiResponse) -> Any:
     try:
-        return json.loads(answer.content, parse_int=_integer, parse_constant=_CONSTANTS.__getitem__)
+        return json.loads(
+            response.content, parse_int=_integer, parse_constant=_CONSTANTS.__getitem__
+        )
     except (ValueError, RecursionError):
-        kind = "is empty" if not answer.content else "is not JSON or was cut"
-        raise unexpected(answer.doing, kind) from None
+        kind = "is empty" if not response.content else "is not JSON or was cut"
+        raise unexpected(response.doing, kind) from None
 
 
 def unexpected(doing: str, what: str) -> UnexpectedAnswerError:
-    """Return the error for an answer on `doing` that `what` is wrong with."""
+    """Return the error for a response on `doing` that `what` is wrong with."""
     return UnexpectedAnswerError(
         f"The service's answer on {doing} {what}. What was asked for may have been done. If this "
         "repeats, check that the endpoint is a session pool's and that `api_version` is one it "

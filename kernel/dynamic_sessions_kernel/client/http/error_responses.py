@@ -1,4 +1,4 @@
-"""The service's error answers, and the sentence for each: a table, row by row as documented.
+"""The service's error response, and the sentence for each: a table, row by row as documented.
 
 The service's own words are quoted where they help, bounded, and with the session's identifier and
 the token taken out: a service may repeat what it was sent.
@@ -137,12 +137,12 @@ def service_error(
     host: str,
     secrets: Iterable[str] = (),
 ) -> ServiceError:
-    """Return the error for an answer of status 400 and above.
+    """Return the error for a response of status 400 and above.
 
     Args:
-        status: the answer's HTTP status.
-        headers: the answer's, by lower-case name.
-        content: the answer's body, or the beginning of it.
+        status: the response's HTTP status.
+        headers: the response's, by lower-case name.
+        content: the response's body, or the beginning of it.
         call: what was asked.
         host: of the pool.
         secrets: what must not be in the message, however the service came by it.

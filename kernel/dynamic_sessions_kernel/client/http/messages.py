@@ -69,7 +69,7 @@ class ApiRequest:
         params: the query, `api-version` always among it.
         body: makes the body, anew for each attempt; None for none.
         repeatable: whether doing it twice is the same as doing it once.
-        if_lost: what to say when no answer came: what is unknown, and what to do.
+        if_lost: what to say when no response came: what is unknown, and what to do.
         headers: beyond those that every call has.
     """
 
@@ -93,13 +93,13 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A successful answer, read whole.
+    """A successful response, read whole.
 
     Attributes:
         status: the HTTP status.
         headers: by lower-case name.
         content: the body, decompressed.
-        doing: the call's own word, for what is wrong with the answer.
+        doing: the call's own word, for what is wrong with the response.
     """
 
     status: int

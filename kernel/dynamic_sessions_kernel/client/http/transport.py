@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-#: An answer that is read whole may be this long; a session decides how long its results are.
+#: A response that is read whole may be this long; a session decides how long its results are.
 MAX_RESPONSE_BYTES = 64 << 20
 #: How often a call is tried before its error is told.
 ATTEMPTS = 5
@@ -69,8 +69,8 @@ class Timeouts:
 
     Attributes:
         connect: for a connection, and for the network to take a piece of a request.
-        read: for the next bytes of an answer, and for the whole of a short one.
-        margin: what an execution's answer may take beyond the execution's own limit: allocating a
+        read: for the next bytes of a response, and for the whole of a short one.
+        margin: what an execution's response may take beyond the execution's own limit: allocating a
             session, and waiting for one that runs already.
         sign_in: for a person to finish signing in.
         first_pause, longest_pause: between attempts of one call; the pause doubles from the one
@@ -92,7 +92,7 @@ class Timeouts:
 
 
 class Incoming:
-    """A successful answer whose body has not been read yet."""
+    """A successful response whose body has not been read yet."""
 
     def __init__(
         self, response: requests.Response, call: ApiRequest, host: str, body: Body | None
@@ -143,7 +143,7 @@ class Incoming:
 
 
 class Transport:
-    """The way to one pool. Thread-safe; calls block until there is an answer or an error."""
+    """The way to one pool. Thread-safe; calls block until there is a response or an error."""
 
     def __init__(
         self, endpoint: Endpoint, sign_in: SignIn, timeouts: Timeouts, attempts: int = ATTEMPTS
@@ -182,11 +182,11 @@ class Transport:
     def send(
         self, call: ApiRequest, *, read_timeout: float | None = None, attempts: int | None = None
     ) -> ApiResponse:
-        """Make a call and read its answer whole.
+        """Make a call and read its response whole.
 
         Args:
             call: what to ask.
-            read_timeout: seconds to wait for the answer; `Timeouts.read` when None.
+            read_timeout: seconds to wait for the response; `Timeouts.read` when None.
             attempts: how often to try at most; the transport's own number when None.
 
         Raises:
@@ -207,7 +207,7 @@ class Transport:
         read_timeout: float | None = None,
         attempts: int | None = None,
     ) -> T:
-        """Make a call and let `read` have its answer; `read` runs anew with each attempt."""
+        """Make a call and let `read` have its response; `read` runs anew with each attempt."""
         patience = self.timeouts.read if read_timeout is None else read_timeout
         limit = self._attempts if attempts is None else attempts
         number, uncertain, renewed = 1, False, False
