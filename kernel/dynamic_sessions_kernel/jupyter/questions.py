@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 30.0
 #: The same for what a console waits for at each Enter; then the answer of here is good enough.
 _ENTER_SECONDS = 0.5
-#: How long a comm's message may be served once no cell runs, before its end counts as lost.
+#: How long a comm's message may wait and be served before its end counts as lost.
 _COMM_SECONDS = 600.0
 _UNKNOWN_COMPLETENESS = frozenset({"unknown", "error", "abort"})
 

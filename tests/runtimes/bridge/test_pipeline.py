@@ -1,7 +1,7 @@
 """Cells that a front end has queued go to the session together, and mean what they mean on stock.
 
-The kernel is the real one, over ZMQ, and what decides is a stock ipykernel run beside it, or a
-file in the session to which every cell appends a line.
+The kernel is the real one, over ZMQ, and what decides is a file in the session to which every cell
+appends a line.
 """
 
 from __future__ import annotations
