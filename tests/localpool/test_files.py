@@ -192,7 +192,7 @@ def test_an_upload_cut_in_the_middle_leaves_nothing(start_pool, short_folder, wa
     with socket.create_connection((where.hostname, where.port)) as connection:
         head = (
             f"POST {where.path}/files?identifier={caller.identifier}&api-version={caller.version} "
-            f"HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller.token}\r\n"
+            f"HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {caller.token}\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 10000\r\n\r\n"
             '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf'
         )
