@@ -32,7 +32,7 @@ class Setting(TraitType[str, Any]):
     Args:
         environment: the variable's name; one that is set to nothing counts as not set.
         default: what holds without either.
-        shown: the default, as documentation tells it.
+        shown: the default, as documentation shows it.
         help: what it does, in a sentence.
     """
 

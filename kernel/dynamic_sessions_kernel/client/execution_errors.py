@@ -1,4 +1,4 @@
-"""Failures of the service itself, told apart from exceptions of the code that ran.
+"""Failures of the service itself, distinguished from exceptions of the code that ran.
 
 The service reports both alike, as a failed run with a text in `stderr`; its own are known by how
 that text begins (seen in its answers).

@@ -97,7 +97,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What the service tells of a living session.
+    """How the service describes a living session.
 
     Attributes:
         identifier: the session's identifier, a secret.

@@ -38,7 +38,7 @@ class SessionPool:
         credential_options: keyword arguments for the credential that a word names.
         prompt: shows a person the address, the code and the end of a device-code sign-in;
             azure-identity prints them when None.
-        signed_in: told when a sign-in has ended, and whether it gave a token; called from a
+        signed_in: called when a sign-in has ended, with whether it gave a token; called from a
             thread of its own.
         timeouts: how long to wait for what.
         attempts: how often a call is tried that is safe to repeat.

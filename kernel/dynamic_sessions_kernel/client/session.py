@@ -37,7 +37,7 @@ class Session:
     """A session of a pool, made by `SessionPool.session`. Thread-safe; every call blocks.
 
     The service allocates the session with the first call that names it, and silently replaces one
-    that cooled down by an empty one: `ExecutionResult.container` tells them apart. Every call can
+    that cooled down by an empty one: `ExecutionResult.container` distinguishes them. Every call can
     raise the errors of `dynamic_sessions_kernel.errors`: `SignInError`, `TransportError`,
     `ServiceError` and `UnexpectedAnswerError` with their kinds.
     """
@@ -66,7 +66,7 @@ class Session:
     ) -> ExecutionResult:
         """Run Python code and wait for its outcome.
 
-        Code that raises is no error here: the result's `status` and `stderr` tell. An execution
+        Code that raises is no error here: the result's `status` and `stderr` say so. An execution
         that may have reached the service is never repeated.
 
         Args:

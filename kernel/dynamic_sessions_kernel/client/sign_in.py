@@ -69,7 +69,7 @@ class SignIn:
         token: a bearer token given outright; then the credential is not asked.
         options: keyword arguments for the credential that a word names.
         prompt: shows the device code; azure-identity prints it when None.
-        ended: told when the credential has given a token or failed, and whether it gave one;
+        ended: called when the credential has returned a token or failed, with whether it did;
             called in a thread of its own.
         timeout: seconds to wait for a person to finish signing in.
         renew_pause: seconds between attempts to renew a token that still holds.

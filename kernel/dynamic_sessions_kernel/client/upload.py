@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .http.messages import Readable
 
-    #: Told the bytes done and the bytes in all, which can be unknown.
+    #: Called with the bytes done and the bytes in all, which can be unknown.
     Progress = Callable[[int, int | None], None]
 
 #: The service's limit on one file, in bytes.

@@ -81,5 +81,5 @@ class DynamicSessionsApp(IPKernelApp):  # type: ignore[misc]  # ipykernel has no
         loop.add_callback_from_signal(self._leave)
 
     async def _leave(self) -> None:
-        await self.kernel.leave(ended=True, told=False)
+        await self.kernel.leave(ended=True, asked=False)
         asyncio.get_running_loop().call_soon(self.kernel.io_loop.stop)

@@ -201,7 +201,7 @@ class Cell:
             return
         code = str(self._request.content["code"])
         try:
-            runtime.tell_loss(keep=True)  # it is for the next cell to say
+            runtime.raise_loss(keep=True)  # it is for the next cell to say
             self._runtime = runtime
             await runtime.execute(self._request, Part("pass", code))
         except DynamicSessionsError as error:

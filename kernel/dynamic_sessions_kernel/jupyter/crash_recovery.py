@@ -1,7 +1,7 @@
 """What a kernel's process leaves for the next one of the same connection key.
 
 A restart that was announced clears variables; a crash must not, where they still live in the
-session. The next process cannot tell the one from the other by itself, so there is a note while a
+session. The next process cannot distinguish the two by itself, so there is a note while a
 session is in use: an orderly end removes it, an announced restart says so in it, and a crash leaves
 it as it was. It lies beside the connection file and is as secret as that. Its name reveals nothing
 of the key.
@@ -62,13 +62,13 @@ class HandoverNote:
             return None
         try:
             with self._path.open("rb") as file:
-                told = json.loads(file.read(_LONGEST))
+                note = json.loads(file.read(_LONGEST))
         except (OSError, ValueError, RecursionError):
             return None
-        if not isinstance(told, dict) or told.get("state") not in get_args(State):
+        if not isinstance(note, dict) or note.get("state") not in get_args(State):
             return None
-        identifier = told.get("identifier")
-        return Handover(told["state"], identifier) if isinstance(identifier, str) else None
+        identifier = note.get("identifier")
+        return Handover(note["state"], identifier) if isinstance(identifier, str) else None
 
     def write(self, state: State, identifier: str) -> None:
         """Leave a note in place of the last."""

@@ -78,7 +78,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # A wrong setting is told by the first cell; until then, the safe one holds.
+        # The first cell reports a wrong setting; until then, the safe one holds.
         mode: Mode = "trusted" if self.outputs == "trusted" else "isolated"
         self._typed: set[str] = set()
         self._filter = OutputFilter(mode, holds_command=contains_command, was_typed=self._was_typed)
@@ -323,13 +323,13 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         if reply is None or reply["header"]["msg_type"] != "input_reply":
             return
         if not self._publisher.stdin.take(reply):
-            self._questions.tell(reply)
+            self._questions.forward(reply)
 
     # -- questions --------------------------------------------------------------------------
 
     @property
     def kernel_info(self) -> dict[str, Any]:
-        """What front ends are told first."""
+        """What front ends read first."""
         return {
             "protocol_version": PROTOCOL_VERSION,
             "implementation": self.implementation,
@@ -388,24 +388,24 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """Let go of the session; called on the control thread."""
         leaving = asyncio.run_coroutine_threadsafe(
-            self.leave(ended=not restart, told=True), self._loop
+            self.leave(ended=not restart, asked=True), self._loop
         )
         await asyncio.wrap_future(leaving)
         return {"status": "ok", "restart": restart}
 
-    async def leave(self, *, ended: bool, told: bool) -> None:
+    async def leave(self, *, ended: bool, asked: bool) -> None:
         """Let go of the session within 1.5 s; only the first call counts.
 
         Args:
             ended: whether the kernel ends for good.
-            told: whether a front end said so, and not a signal alone.
+            asked: whether a front end said so, and not a signal alone.
         """
         if self._left:
             return
         self._left = True
         self._interrupt()
         try:
-            closing = self._sessions.close(ended=ended, told=told)
+            closing = self._sessions.close(ended=ended, asked=asked)
             await asyncio.wait_for(closing, _LEAVE_SECONDS)
         except (DynamicSessionsError, TimeoutError) as error:
             _log.debug("the session was not let go of: %s", type(error).__name__)

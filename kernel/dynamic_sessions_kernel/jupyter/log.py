@@ -1,6 +1,6 @@
 """Where the package's own log goes: to the process's standard error, never into a cell.
 
-It tells each exchange with the service by kind, time and sizes, and nothing of what was in it.
+It describes each exchange with the service by kind, time and sizes, and nothing of what was in it.
 """
 
 from __future__ import annotations

@@ -175,11 +175,11 @@ class Questions:
         finally:
             self._deadlines.discard(deadline)
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def forward(self, message: Mapping[str, Any]) -> None:
         """Hand the session what needs no answer."""
         runtime = self._sessions.runtime
         if runtime is not None and runtime.connected:
-            runtime.tell(as_request(message))
+            runtime.forward(as_request(message))
 
     async def _ask(
         self, message: Mapping[str, Any], limit: float | None = _ANSWER_SECONDS

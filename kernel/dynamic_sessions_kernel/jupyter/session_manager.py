@@ -129,20 +129,20 @@ class SessionManager:
                 one that knows what became of it, connected or not.
 
         Raises:
-            DynamicSessionsError: the session was lost, which is to be told first.
+            DynamicSessionsError: the session was lost, which comes first.
         """
         if self.runtime is None:
             return None
         if self.runtime.handed_ahead(cell):
             return self.runtime
-        self.runtime.tell_loss(keep=not self._visible)
+        self.runtime.raise_loss(keep=not self._visible)
         return self.runtime if self.runtime.connected else None
 
     async def ready(self) -> Runtime:
         """Return the runtime, connected; an attempt that nobody waits for any more goes on.
 
         Raises:
-            DynamicSessionsError: no session could be had, or its loss is to be told first.
+            DynamicSessionsError: no session could be had, or its loss comes first.
         """
         runtime = self.at_hand()
         if runtime is not None:
@@ -158,15 +158,15 @@ class SessionManager:
         if self.embedded and isinstance(error, SessionLostError):
             self._drop()
 
-    async def close(self, *, ended: bool, told: bool) -> None:
+    async def close(self, *, ended: bool, asked: bool) -> None:
         """Let go of the session, within 1.5 s.
 
         Args:
             ended: whether the kernel ends for good, as far as anybody said.
-            told: whether a front end told it so, and not a signal alone.
+            asked: whether a front end asked for that, and not a signal alone.
         """
         self._stop_opening()
-        delete = ended and self._origin.is_deleted(told=told)
+        delete = ended and self._origin.is_deleted(asked=asked)
         if ended:
             self._note.remove()
         else:

@@ -23,7 +23,7 @@ def session_identifier(key: bytes) -> str:
 class Origin(Enum):
     """Where the session in use comes from, which decides whether the kernel deletes it.
 
-    | origin   | its identifier is | it was there before | deleted, told to end | at a signal |
+    | origin   | its identifier is | it was there before | deleted, asked to end | at a signal |
     |----------|-------------------|---------------------|----------------------|-------------|
     | NEW      | this kernel's     | no                  | yes                  | yes         |
     | FOUND    | this kernel's     | from the last one   | yes                  | yes         |
@@ -41,10 +41,10 @@ class Origin(Enum):
     GIVEN = auto()
     ATTACHED = auto()
 
-    def is_deleted(self, *, told: bool) -> bool:
+    def is_deleted(self, *, asked: bool) -> bool:
         """Whether the session is deleted when the kernel ends for good.
 
         Args:
-            told: whether a front end said so; else a signal alone did.
+            asked: whether a front end said so; else a signal alone did.
         """
-        return self in {Origin.NEW, Origin.FOUND} or (self is Origin.NAMED and told)
+        return self in {Origin.NEW, Origin.FOUND} or (self is Origin.NAMED and asked)

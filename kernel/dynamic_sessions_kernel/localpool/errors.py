@@ -44,12 +44,12 @@ class Refusal(Exception):  # noqa: N818 - an answer like any other, not a fault 
 
     def body(self) -> dict[str, Any] | None:
         """Return the body; None where it is empty."""
-        told = {"code": self.code, "message": str(self)}
+        described = {"code": self.code, "message": str(self)}
         match self.shape:
             case "empty":
                 return None
             case "flat":
-                return told
+                return described
             case "problem":
                 return {
                     "type": "https://tools.ietf.org/html/rfc9110#section-15.5.1",
@@ -59,7 +59,7 @@ class Refusal(Exception):  # noqa: N818 - an answer like any other, not a fault 
                     "traceId": secrets.token_hex(16),
                 }
             case "nested":
-                return {"error": {**told, "traceId": secrets.token_hex(16)}}
+                return {"error": {**described, "traceId": secrets.token_hex(16)}}
 
 
 def unauthorized() -> Refusal:

@@ -55,12 +55,12 @@ def demand(connection: socket.socket, host: str, path: str, token: str) -> None:
         connection.sendall("\r\n".join(lines).encode())
         response = http.client.HTTPResponse(connection, method="GET")
         response.begin()
-        told = response.read(CHALLENGE_CHARS).decode("ascii", "replace")
+        described = response.read(CHALLENGE_CHARS).decode("ascii", "replace")
         # What is left of a longer body would be taken for the next answer.
         whole = response.length in (0, None) and response.isclosed()
     except (OSError, http.client.HTTPException, ValueError):
         raise ProofError("The pool gave no proof that it is the one that was started.") from None
     finally:
         connection.settimeout(before)
-    if not whole or not hmac.compare_digest(told.encode(), answer(token, challenge).encode()):
+    if not whole or not hmac.compare_digest(described.encode(), answer(token, challenge).encode()):
         raise ProofError("Whoever listens on the pool's port does not know its token.")

@@ -29,7 +29,7 @@ class Status:
         packages: how many are installed; None where unknown.
         created, expires: None where unknown.
         round_trip: seconds that one call took; None where none was answered.
-        trouble: why the service did not tell more; else empty.
+        trouble: why the service did not say more; else empty.
     """
 
     pool: str

@@ -1,6 +1,6 @@
 """How `%session` shows what it knows: small tables, as HTML for pages and as text for terminals.
 
-They are made here and not by the session, so they pass no filter; yet what a pool tells stands in
+They are made here and not by the session, so they pass no filter; yet what a pool sends stands in
 them, so everything is escaped and nothing can drive a page or a terminal.
 """
 

@@ -1,7 +1,7 @@
 """Where commands stand in a cell, judged by IPython's own reading of it.
 
 The lines go through IPython's transformers one at a time, as in `TransformerManager`, with one of
-ours among them that replaces a command by a name. Python's parser then tells where those names
+ours among them that replaces a command by a name. Python's parser then shows where those names
 stand. So strings, comments, continued lines and other magics are what they are to IPython.
 """
 

@@ -1,4 +1,4 @@
-"""What the person is told when something of an output does not reach the page as it came."""
+"""What the person reads when something of an output does not reach the page as it came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Notice:
     """One thing to say, once in the life of a session.
 
     Attributes:
-        key: what tells it from others.
+        key: what distinguishes it from others.
         text: one or two sentences without a line break at the end.
         of_one_type: whether it is about one of the forms that an output came in.
     """

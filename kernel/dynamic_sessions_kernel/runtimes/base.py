@@ -51,7 +51,7 @@ class Runtime(ABC):
     async def connect(self) -> None:
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
 
-    def tell_loss(self, *, keep: bool) -> None:
+    def raise_loss(self, *, keep: bool) -> None:
         """Raise what was lost since the last cell, before anything replaces it.
 
         Args:
@@ -98,10 +98,10 @@ class Runtime(ABC):
 
     async def serve_comm(self, request: Request) -> None:
         """Hand over a comm's message at once, and wait until the session has served it."""
-        self.tell(request)
+        self.forward(request)
 
     @abstractmethod
-    def tell(self, request: Request) -> None:
+    def forward(self, request: Request) -> None:
         """Hand over a message that has no reply: `comm_*`, `input_reply`."""
 
     @abstractmethod

@@ -41,7 +41,7 @@ async def connect_runtime(
         session: the session to run in.
         say: shows a sentence in the cell that runs.
         fresh: clear the variables of a session that the kernel's forerunner has left.
-        cell: tells which request waits now, for what is said about the connection.
+        cell: returns the request that waits now, for notices about the connection.
 
     Raises:
         CannotHostError: the bridge was asked for, and the session cannot host it.
@@ -72,7 +72,7 @@ async def connect_runtime(
 
 
 def offers_debugger(choice: str) -> bool:
-    """Whether front ends are told of a debugger, before any session exists."""
+    """Return whether front ends are offered a debugger, before any session exists."""
     return choice != "direct"
 
 

@@ -171,7 +171,7 @@ class Notebook:
         return self.wait_for(self.runtime.ask(self.request(msg_type, **content))).result(LIMIT)
 
     def tell(self, msg_type: str, **content: Any) -> None:
-        self._loop.call_soon_threadsafe(self.runtime.tell, self.request(msg_type, **content))
+        self._loop.call_soon_threadsafe(self.runtime.forward, self.request(msg_type, **content))
 
     def until(self, condition: Callable[[Message], bool]) -> Message:
         """Wait for a message."""

@@ -144,13 +144,13 @@ class Current(Generation):
 
 def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:
     folders, _, name = text(body, "name", doing).rpartition("/")
-    told = text(body, "directory", doing).removeprefix(DATA_FOLDER).strip("/")
+    described = text(body, "directory", doing).removeprefix(DATA_FOLDER).strip("/")
     # The top is "" or ".", and a recursive listing may count from the folder that was listed.
-    told = "" if told == "." else told
-    if not told or not f"{told}/".startswith(f"{directory}/".lstrip("/")):
-        directory = "/".join(filter(None, (directory, told, folders)))
+    described = "" if described == "." else described
+    if not described or not f"{described}/".startswith(f"{directory}/".lstrip("/")):
+        directory = "/".join(filter(None, (directory, described, folders)))
     else:
-        directory = told
+        directory = described
     return remote_file(
         name,
         directory,

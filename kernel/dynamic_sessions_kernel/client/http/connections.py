@@ -169,7 +169,7 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Know of no redirect: following one would carry the token away or run code twice.
 
-        Even where it is told to follow none, requests looks ahead: it reads the whole body of a
+        Even where it is to follow none, requests looks ahead: it reads the whole body of a
         redirect and fails on a target that is no address.
         """
         del resp

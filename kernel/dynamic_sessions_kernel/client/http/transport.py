@@ -5,7 +5,7 @@ on it (never sent, or refused with 429 or 401), or when doing it twice is the sa
 Neither holds for an execution whose response was lost, so no code runs twice by our doing.
 
 The retries are our own, and not azure-core's or urllib3's: those know no request that was sent in
-part, and so could not tell one that never ran from one that perhaps did.
+part, and so could not distinguish one that never ran from one that perhaps did.
 """
 
 from __future__ import annotations

@@ -44,12 +44,12 @@ async def _execute(call: ApiRequest) -> ApiResponse:
         clock.allocated(session)
         execution = executions.run(call, session, code, seconds, cap=cap, kind=kind)
         if kind == "Asynchronous":
-            told = _execution(call, execution)
-            return ApiResponse(202, told, clock.headers(session, execution))
+            described = _execution(call, execution)
+            return ApiResponse(202, described, clock.headers(session, execution))
         result = await execution.over()
         status = 202 if call.version.accepts_synchronous else 200
-        told = _execution(call, execution)
-        return ApiResponse(status, told, clock.headers(session, execution, result), ran=True)
+        described = _execution(call, execution)
+        return ApiResponse(status, described, clock.headers(session, execution, result), ran=True)
 
 
 async def _poll(call: ApiRequest) -> ApiResponse:
@@ -66,10 +66,10 @@ async def _upload(call: ApiRequest) -> ApiResponse:
     if len(call.files) > 1:
         raise errors.invalid("An upload holds one file.")
     entry, headers = await files.keep(call, call.files[0], call.folder)
-    told = _file(entry, call.profile)
+    described = _file(entry, call.profile)
     if not call.profile.describes_uploads:
-        told |= {"contentType": "", "type": ""}
-    return ApiResponse(200, [told] if call.profile.bare_arrays else told, headers)
+        described |= {"contentType": "", "type": ""}
+    return ApiResponse(200, [described] if call.profile.bare_arrays else described, headers)
 
 
 async def _list(call: ApiRequest) -> ApiResponse:
@@ -89,8 +89,10 @@ async def _list(call: ApiRequest) -> ApiResponse:
         link = (
             f"{call.url}?{urlencode({**call.query, 'skip': end})}" if end < len(entries) else None
         )
-        told: Any = page if call.profile.bare_arrays else paged("value", page, link, call.profile)
-        return ApiResponse(200, told, session_headers(session))
+        described: Any = (
+            page if call.profile.bare_arrays else paged("value", page, link, call.profile)
+        )
+        return ApiResponse(200, described, session_headers(session))
 
 
 async def _describe(call: ApiRequest) -> ApiResponse:
@@ -125,7 +127,7 @@ def _cap(body: Mapping[str, Any], version: ApiVersion) -> int:
 
 
 def _execution(call: ApiRequest, execution: Execution) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "id": execution.id,
         "identifier": call.identifier,
         "executionType": execution.kind,
@@ -133,9 +135,9 @@ def _execution(call: ApiRequest, execution: Execution) -> dict[str, Any]:
     }
     result = execution.result
     if result is not None:
-        told["status"] = result.status
-        told["result"] = _result(result, execution.cap, call.version)
-    return told
+        described["status"] = result.status
+        described["result"] = _result(result, execution.cap, call.version)
+    return described
 
 
 def _result(result: Result, cap: int, version: ApiVersion) -> dict[str, Any]:

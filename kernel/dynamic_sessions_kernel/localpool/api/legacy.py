@@ -40,8 +40,8 @@ async def _execute(call: ApiRequest) -> ApiResponse:
             "result": "" if result.value is None else result.value,
             "executionTimeInMilliseconds": result.milliseconds,
         }
-        told = {"$id": "1", "properties": properties}
-        return ApiResponse(200, told, clock.headers(session, execution, result), ran=True)
+        described = {"$id": "1", "properties": properties}
+        return ApiResponse(200, described, clock.headers(session, execution, result), ran=True)
 
 
 async def _upload(call: ApiRequest) -> ApiResponse:

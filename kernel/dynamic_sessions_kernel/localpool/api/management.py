@@ -49,7 +49,7 @@ async def _metadata(call: ApiRequest) -> ApiResponse:
     is_python = profile.runtime == "Python"
     started = moment(call.store.started)
     kernel = profile.kernel
-    told = {
+    described = {
         "runtimes": [
             {"name": profile.runtime, "version": platform.python_version() if is_python else ""}
         ],
@@ -65,7 +65,7 @@ async def _metadata(call: ApiRequest) -> ApiResponse:
         # Not the service's: what this machine keeps sessions apart with.
         "sandbox": call.store.sandbox_name,
     }
-    return ApiResponse(200, told)
+    return ApiResponse(200, described)
 
 
 async def _manage_description(call: ApiRequest) -> ApiResponse:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 100
 
-# What is wrong with a body is told to who sent it; the parser would tell the pool's log as well.
+# Whoever sent a body reads what is wrong with it; the parser would log it too.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
@@ -40,7 +40,7 @@ class Received:
 
 
 class Upload:
-    """Takes a multipart body piece by piece. What is wrong with it is told at its end.
+    """Takes a multipart body piece by piece. It reports at its end what is wrong with it.
 
     Args:
         content_type: the request's header, which names the boundary.

@@ -41,7 +41,7 @@ _ETC = (
 _PREFIX_PARTS = ("bin", "lib", "lib64", "include", "share", "etc", "ssl", "pyvenv.cfg")
 _SITE_FOLDERS = ("site-packages", "dist-packages")
 
-#: Files of /proc that tell of the whole machine, and those through which root could change it.
+#: Files of /proc that describe the whole machine, and those through which root could change it.
 PROC_MASKED = ("kcore", "key-users", "keys", "kmsg", "sched_debug", "timer_list")
 PROC_READ_ONLY = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 #: The devices that a session has, beside terminals of its own.

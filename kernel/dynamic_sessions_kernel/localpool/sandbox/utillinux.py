@@ -1,6 +1,6 @@
 """Sessions in namespaces made by util-linux, which nearly every Linux has.
 
-The steps are those of bubblewrap, told to the shell: a new root in memory, the table's mounts
+The steps are those of bubblewrap, written for the shell: a new root in memory, the table's mounts
 below it, the old root let go, and then a second user namespace within the first, in which nobody
 has power over the mounts and no capability is left.
 """

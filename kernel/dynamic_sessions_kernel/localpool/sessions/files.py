@@ -169,7 +169,7 @@ def _collect(folder: int, folders: tuple[str, ...], found: list[Entry], deeper: 
         for each in names:
             with suppress(OSError):
                 status = each.stat(follow_symlinks=False)
-                # A name that is no text cannot be told in JSON.
+                # A name that is no text cannot be written in JSON.
                 if not _is_plain(status) or not _is_text(each.name):
                     continue
                 found.append(_entry(folders, each.name, status))

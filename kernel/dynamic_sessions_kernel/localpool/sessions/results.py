@@ -34,7 +34,7 @@ _NO_PIXELS = "svg+xml"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An execution as the service tells of it.
+    """An execution as the service describes it.
 
     Attributes:
         value: of the last expression, as JSON has it; None for none.
@@ -67,7 +67,7 @@ class Result:
 
 
 def failure(text: str, milliseconds: int = 0) -> Result:
-    """Return a failure of the service itself, told by one of the texts of this module."""
+    """Return a failure of the service itself, by one of the texts of this module."""
     return Result(succeeded=False, stdout="", stderr=text, value=None, milliseconds=milliseconds)
 
 
@@ -77,7 +77,7 @@ def canceled() -> Result:
 
 
 def from_outcome(outcome: Outcome, milliseconds: int) -> Result:
-    """Return what the service would tell of an execution that ran to its end."""
+    """Return what the service would answer on an execution that ran to its end."""
     streams = {"stdout": "", "stderr": ""}
     written: dict[str, list[str]] = {name: [] for name in streams}
     value = image = None

@@ -1,6 +1,6 @@
 """The process of the person's own pool, started by `find_or_start` alone.
 
-It leaves the process that started it, tells its address in a file and on one line of its standard
+It leaves the process that started it, writes its address to a file and on one line of its standard
 output, and ends by itself when it has been without sessions and calls for a while.
 """
 
@@ -37,10 +37,10 @@ async def reside(files: PersonalFiles, linger: float) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     pool = LocalPool(PoolOptions())
     pool.start()
-    told = json.dumps({**pool.address(), "pid": os.getpid()})
+    described = json.dumps({**pool.address(), "pid": os.getpid()})
     try:
-        _tell(files, told)
-        sys.stdout.write(f"{told}\n")
+        _write_address(files, described)
+        sys.stdout.write(f"{described}\n")
         _leave_stdout()
         watch = asyncio.create_task(_unwanted(pool, files, linger))
         waits = [watch, asyncio.create_task(stopped.wait())]
@@ -68,19 +68,19 @@ async def _unwanted(pool: LocalPool, files: PersonalFiles, linger: float) -> Non
             return
 
 
-def _tell(files: PersonalFiles, told: str) -> None:
+def _write_address(files: PersonalFiles, described: str) -> None:
     part = files.address.with_suffix(".part")
     part.unlink(missing_ok=True)
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(file, "w") as stream:
-        stream.write(told)
+        stream.write(described)
     part.replace(files.address)
 
 
 def _untell(files: PersonalFiles) -> None:
     """Remove the address, unless it is another pool's by now."""
-    told = files.read()
-    if told is not None and told.get("pid") == os.getpid():
+    described = files.read()
+    if described is not None and described.get("pid") == os.getpid():
         files.address.unlink(missing_ok=True)
 
 

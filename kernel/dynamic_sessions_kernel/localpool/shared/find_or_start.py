@@ -2,7 +2,7 @@
 
 It belongs to no kernel, so that sessions outlive a kernel's restart or crash as they do on Azure:
 the first kernel that needs it starts it detached, and the others find its address in a file of
-Jupyter's runtime folder that only this person can read. The file's name tells environments apart,
+Jupyter's runtime folder that only this person can read. The file's name distinguishes environments,
 since sessions run with the packages of the environment that started their pool.
 """
 
@@ -98,13 +98,13 @@ class PersonalFiles:
     def read(self) -> dict[str, Any] | None:
         """Return what the address file holds; None where there is none that can be used."""
         try:
-            told = json.loads(self.address.read_bytes())
+            described = json.loads(self.address.read_bytes())
         except (OSError, ValueError):
             return None
-        usable = isinstance(told, dict) and all(
-            isinstance(told.get(name), str) for name in ("endpoint", "token", "sandbox")
+        usable = isinstance(described, dict) and all(
+            isinstance(described.get(name), str) for name in ("endpoint", "token", "sandbox")
         )
-        return told if usable else None
+        return described if usable else None
 
     @contextmanager
     def locked(self, seconds: float) -> Iterator[None]:
@@ -168,16 +168,16 @@ def find_or_start(*, linger: float = LINGER_SECONDS) -> PoolAddress:
 
 def _living(files: PersonalFiles) -> PoolAddress | None:
     """Return the pool of the address file if it answers; asking also keeps it from ending."""
-    told = files.read()
-    if told is None:
+    described = files.read()
+    if described is None:
         return None
-    where = urlsplit(told["endpoint"])
+    where = urlsplit(described["endpoint"])
     connection = http.client.HTTPConnection(where.netloc, timeout=_CALL_SECONDS)
     try:
         connection.connect()
         # A pool that was killed leaves its address behind, and its port to anybody.
-        proof.demand(connection.sock, where.netloc, where.path, told["token"])
-        headers = {"Authorization": f"Bearer {told['token']}"}
+        proof.demand(connection.sock, where.netloc, where.path, described["token"])
+        headers = {"Authorization": f"Bearer {described['token']}"}
         connection.request("GET", where.path + _QUESTION, headers=headers)
         if connection.getresponse().status != http.client.OK:
             return None
@@ -185,7 +185,7 @@ def _living(files: PersonalFiles) -> PoolAddress | None:
         return None
     finally:
         connection.close()
-    return _address(told)
+    return _address(described)
 
 
 def _start(files: PersonalFiles, linger: float) -> PoolAddress:
@@ -212,12 +212,12 @@ def _start(files: PersonalFiles, linger: float) -> PoolAddress:
         # It has long left if all went well; a hanging one is not waited for.
         starter.kill()
     try:
-        told = json.loads(line)
+        described = json.loads(line)
     except ValueError:
-        told = {"error": f"it gave no address; its log is {files.log}"}
-    if "error" in told:
-        raise LocalPoolError(f"The embedded pool did not start: {told['error']}. Nothing ran.")
-    return replace(_address(told), started=True)
+        described = {"error": f"it gave no address; its log is {files.log}"}
+    if "error" in described:
+        raise LocalPoolError(f"The embedded pool did not start: {described['error']}. Nothing ran.")
+    return replace(_address(described), started=True)
 
 
 def _first_line(starter: subprocess.Popen[bytes]) -> bytes:
@@ -237,10 +237,10 @@ def _first_line(starter: subprocess.Popen[bytes]) -> bytes:
     return line
 
 
-def _address(told: dict[str, Any]) -> PoolAddress:
+def _address(described: dict[str, Any]) -> PoolAddress:
     return PoolAddress(
-        endpoint=told["endpoint"],
-        token=told["token"],
-        sandbox=told["sandbox"],
-        reason=str(told.get("reason", "")),
+        endpoint=described["endpoint"],
+        token=described["token"],
+        sandbox=described["sandbox"],
+        reason=str(described.get("reason", "")),
     )

@@ -23,7 +23,7 @@ _MAX_NESTING = 2
 _MEDIA = re.compile(r"[\w\s():,.-]{1,200}")
 
 # A styled table's sheet has a rule for the ids of all cells of one look. Where nothing is quoted,
-# commented or nested no parser is needed to tell where rules and selectors end.
+# commented or nested no parser is needed to see where rules and selectors end.
 _NEEDS_PARSER = re.compile(r"""[@"'\\]|/\*|<!|\{[^{}]*(?:\{|\Z)""")
 _IDS = re.compile(r"\s*#[A-Za-z_][\w-]*(?:,\s*#[A-Za-z_][\w-]*)*\s*", re.ASCII)
 

@@ -72,7 +72,7 @@ class _Nesting:
 
 
 def check(source: str) -> None:
-    """Refuse what takes more time or memory to parse than its length tells.
+    """Refuse what takes more time or memory to parse than its length suggests.
 
     Raises:
         TooMuchError: it takes more, or perhaps does.

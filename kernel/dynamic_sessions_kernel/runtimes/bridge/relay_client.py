@@ -169,7 +169,7 @@ class RelayClient:
         self._hold = self._times.first_hold
         # Whether the relay has more than its last answer could bring.
         self._more = False
-        # Whether the relay has to be told that a piece of our stream was discarded.
+        # Whether the relay has to learn that a piece of our stream was discarded.
         self._skip = False
         # Up to where our stream may have reached the relay, acknowledged or not.
         self._exposed = 0

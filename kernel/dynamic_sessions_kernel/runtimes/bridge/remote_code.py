@@ -73,7 +73,7 @@ _STARTING = (
 def relay_folder(identifier: str) -> str:
     """Name the relay's folder.
 
-    It is short, since the address of a unix socket must be, and tells nothing of the identifier.
+    It is short, since the address of a unix socket must be, and reveals nothing of the identifier.
     """
     purpose = f"dynamic-sessions-relay:{_version()}:"
     digest = hashlib.sha256(purpose.encode() + identifier.encode())

@@ -36,9 +36,9 @@ from .requests import Execution, execution_of
 from .responses import TakenOverError
 from .times import BridgeTimes
 from .validation import (
+    FORWARDED_TYPES,
     OUTPUT_TYPES,
     REQUEST_TYPES,
-    TOLD_TYPES,
     Arrival,
     UnreadableError,
     death,
@@ -176,7 +176,7 @@ class BridgeRuntime(Runtime):
         silent = bool(request.content.get("silent"))
         self._cell = request.id
         if request.id not in self._ahead:
-            self.tell_loss(keep=silent)
+            self.raise_loss(keep=silent)
             await self.connect()
             self._ahead.begin()
         try:
@@ -269,14 +269,14 @@ class BridgeRuntime(Runtime):
             return
         served = self._pending.add_comm(request.id)
         try:
-            self.tell(request)
+            self.forward(request)
             await served
         finally:
             self._pending.forget(request.id)
 
-    def tell(self, request: Request) -> None:
+    def forward(self, request: Request) -> None:
         """Hand over a message that has no reply: `comm_*`, `input_reply`."""
-        channel = TOLD_TYPES.get(request.msg_type)
+        channel = FORWARDED_TYPES.get(request.msg_type)
         if channel is not None and self._link is not None and self._link.is_open:
             self._forward(channel, request)
 

@@ -43,7 +43,7 @@ REQUEST_TYPES = frozenset(
     }
 )
 #: Messages without an answer, and the channel they go to.
-TOLD_TYPES = {
+FORWARDED_TYPES = {
     "comm_open": "shell",
     "comm_msg": "shell",
     "comm_close": "shell",

@@ -171,7 +171,7 @@ class DirectRuntime(Runtime):
         """
         silent = bool(request.content.get("silent"))
         stores = bool(request.content.get("store_history", True)) and not silent
-        self.tell_loss(keep=silent)
+        self.raise_loss(keep=silent)
         await self.connect()
         shows = part.last and not silent
         self._interrupted = asyncio.Event()
@@ -179,7 +179,7 @@ class DirectRuntime(Runtime):
             result = None
             if part.code.strip():
                 await self._turn(request.id)
-                self.tell_loss(keep=silent)
+                self.raise_loss(keep=silent)
                 result = await self._run(
                     self._order(request, part, stores=stores, shows=shows), request.id
                 )
@@ -223,7 +223,7 @@ class DirectRuntime(Runtime):
                 return {**reply, "status": "error", **error}
         expressions = request.content.get("user_expressions")
         if part.last and expressions:
-            # The cell ran, and whatever is wrong now is told by the next one.
+            # The cell ran, and the next cell says whatever is wrong now.
             with suppress(DynamicSessionsError):
                 found = await self._question("expressions", expressions=expressions)
                 reply["user_expressions"] = found
@@ -305,7 +305,7 @@ class DirectRuntime(Runtime):
             self._check(running.result())
         except DynamicSessionsError as error:
             if not self._boot:
-                self._loss = error  # for the next cell to tell
+                self._loss = error  # the next cell raises it
             return
         self._show_result(running.result(), parent, shows=True)
 
@@ -388,7 +388,7 @@ class DirectRuntime(Runtime):
         try:
             return await self._question(kind, **content)
         except DynamicSessionsError:
-            return None  # no answer to Tab; the next cell tells what is wrong
+            return None  # no answer to Tab; the next cell says what is wrong
 
     async def _question(self, kind: str, **content: Any) -> Content:
         code = remote_code.question(self._boot, self._build, kind, **content)
@@ -407,7 +407,7 @@ class DirectRuntime(Runtime):
     def _ask(self, code: str) -> ExecutionResult:
         return self._session.execute(code, timeout=_QUESTION_SECONDS, attempts=1)
 
-    def tell(self, request: Request) -> None:
+    def forward(self, request: Request) -> None:
         """Drop it: a direct execution has neither comms nor `input()`."""
 
     # -- the session's life -----------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Starts the session's IPython kernel, where ipykernel's own launcher would lose messages.
 
 Two things need a hand before its sockets are bound: a publisher drops messages beyond its
-high-water mark, *idle* among them, and nobody is told when the kernel is ready. It runs from its
+high-water mark, *idle* among them, and nobody learns when the kernel is ready. It runs from its
 file, handed one line of JSON on standard input, so that the key is in no argument and no variable.
 """
 

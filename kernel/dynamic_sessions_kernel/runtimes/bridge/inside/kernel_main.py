@@ -99,7 +99,7 @@ def _application() -> Any:
             context.sndhwm = 0
             super().init_iopub(context)
 
-    # Both names are told to the person, by `get_ipython().kernel` for one, and by `--help`.
+    # A person sees both names, by `get_ipython().kernel` for one, and by `--help`.
     Kernel.__name__, App.__name__ = kernel.__name__, application.__name__
     return App
 

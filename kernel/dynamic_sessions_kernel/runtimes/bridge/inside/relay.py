@@ -231,7 +231,7 @@ class Relay:
                 self._restart()
             return
         if head["life"] != self._life:
-            return  # meant for an ipykernel that is gone, which the link is being told
+            return  # meant for an ipykernel that is gone, which the client is about to learn
         interpreter = self._interpreter or self._start_interpreter()
         if msg_type != "execute_request" and channel in {"shell", "control"}:
             self._asked.add(head["id"])
