@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
+
 import pytest
 
 #: What makes cells fail, or show nothing, until Python is restarted.
@@ -28,9 +30,12 @@ SPOILING = {
 
 @pytest.mark.parametrize("name", SPOILING)
 def test_after_a_restart_cells_run_as_in_a_fresh_session(notebook, name):
-    # Some of these never end: their Python can send no reply any more.
-    notebook.start(f"print('begun', flush=True)\n{SPOILING[name]}")
-    notebook.until_printed("begun")
+    # Some of these never end: their Python can send nothing any more, so there is no event to wait
+    # for but the question before.
+    cell = notebook.start(f"input('Ready? ')\n{SPOILING[name]}")
+    notebook.until(lambda message: message.channel == "stdin")
+    notebook.tell("input_reply", value="yes")
+    wait({cell}, timeout=1)
     notebook.wait_for(notebook.runtime.restart()).result(60)
     reply = notebook.run("print('printed'); len(str(12345))")
     assert (reply["status"], reply["execution_count"]) == ("ok", 1)
