@@ -102,8 +102,9 @@ def test_a_time_limit_ends_a_direct_cell_and_says_what_is_kept(start_pool) -> No
 def test_200_direct_cells_are_whole_where_every_fifth_last_line_is_lost(start_pool) -> None:
     notebook = start_pool("--lose-tail", "0.2")(DYNAMIC_SESSIONS_RUNTIME="direct")
     for n in range(200):
-        ran = notebook.run(f"print('one')\nprint('two')\nprint({n})")
+        ran = notebook.run(f"print('one')\nprint('two')\nprint({n})\n{n} * 2")
         assert (ran.status, ran.stdout, ran.stderr) == ("ok", f"one\ntwo\n{n}\n", "")
+        assert ran.result == str(n * 2)
 
 
 def test_a_time_limit_and_its_aborted_queue_are_not_noticed_over_the_bridge(start_pool) -> None:

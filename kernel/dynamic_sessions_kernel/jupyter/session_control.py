@@ -100,7 +100,8 @@ class SessionController:
 
     def sessions(self) -> list[Listed]:
         """Return the living sessions of the pool."""
-        ours = self._ours()
+        session = self._wait(self._manager.in_use()).session
+        ours = None if session is None else session.identifier
         return [
             Listed(
                 shorten(info.identifier),
@@ -153,15 +154,12 @@ class SessionController:
                 f"{len(found)} living sessions' identifiers begin with {word}; nothing was "
                 "changed. Give more of the one you mean."
             )
-        pool, _, runtime, _ = self._wait(self._manager.in_use())
-        if found[0].identifier == self._ours() and runtime is not None and runtime.connected:
+        pool, session, runtime, _ = self._wait(self._manager.in_use())
+        ours = session is not None and session.identifier == found[0].identifier
+        if ours and runtime is not None and runtime.connected:
             raise CommandError("This kernel uses that session already.")
         assert pool is not None  # noqa: S101 - its sessions were listed
         return pool, found[0]
-
-    def _ours(self) -> str | None:
-        session = self._wait(self._manager.in_use()).session
-        return None if session is None else session.identifier
 
     @property
     def trusted(self) -> bool:

@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 DIRECT = {"DYNAMIC_SESSIONS_RUNTIME": "direct"}
 
 
-def test_under_lost_last_lines_two_hundred_cells_are_whole(start_notebook) -> None:
-    with running_pool("--lose-tail", "0.2", "--seed", "5") as pool:
-        notebook = start_notebook({**pool.environment, **DIRECT})
-        try:
-            for number in range(200):
-                ran = notebook.run(f"print('one'); print({number}); {number} * 2")
-                assert (ran.stdout, ran.result) == (f"one\n{number}\n", str(number * 2))
-        finally:
-            notebook.close()
-
-
 def test_output_of_a_cell_over_the_time_limit_comes_with_the_next_cell(start_notebook) -> None:
     with running_pool("--time-limit", "2") as pool:
         notebook = start_notebook({**pool.environment, **DIRECT})
