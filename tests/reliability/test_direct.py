@@ -1,4 +1,4 @@
-"""The direct runtime when things fail: what a cell sent arrives, and a restart repairs."""
+"""The direct runtime when things fail: what a cell sent arrives."""
 
 from __future__ import annotations
 
@@ -49,23 +49,3 @@ def test_others_who_use_the_session_get_their_own_output(notebook) -> None:
     other = notebook.place.session.execute("print('theirs'); shared")
     assert (other.stdout, other.result) == ("theirs\n", 5)
     assert notebook.run("print('ours')").stdout == "ours\n"
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "get_ipython().display_formatter.formatters['text/plain'].for_type(str, lambda *_: 1 / 0)",
-        "%config InteractiveShell.ast_node_interactivity='none'",
-        "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)",
-    ],
-)
-def test_a_restart_brings_back_a_clean_ipython(open_through, proxy, broken) -> None:
-    notebook = open_through(proxy.endpoint, **DIRECT)
-    try:
-        notebook.run("kept = 1")
-        notebook.run(broken)
-        notebook.restart()
-        ran = notebook.run("import os; os.getcwd(), 'kept' in dir(), len(str(12))")
-        assert ran.result == "('/mnt/data', False, 2)"
-    finally:
-        notebook.close()

@@ -79,35 +79,6 @@ def test_another_client_of_the_session_gets_its_own_output(
         notebook.close()
 
 
-@pytest.mark.parametrize(
-    "spoils",
-    [
-        "from rich.pretty import install; install()",
-        "get_ipython().display_formatter.formatters['text/plain'].for_type(str, lambda *a: 1 / 0)",
-        "%config InteractiveShell.ast_node_interactivity = 'none'",
-        "str = len = None",
-        "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
-        (
-            "import ast\nclass Breaks(ast.NodeTransformer):\n    def visit(self, node): 1 / 0\n"
-            "get_ipython().ast_transformers.append(Breaks())"
-        ),
-    ],
-)
-def test_a_restart_brings_back_a_clean_ipython(
-    new_notebook: Callable[..., Notebook], spoils: str
-) -> None:
-    notebook = new_notebook()
-    notebook.run("open('kept.txt', 'w').write('kept')")
-    notebook.run(spoils)
-    notebook.restart()
-    ran = notebook.run("open('kept.txt').read(), len(str(12))")
-    assert (ran.status, ran.all("execute_result")[0]["data"]) == (
-        "ok",
-        {"text/plain": "('kept', 2)"},
-    )
-    assert "NameError" in notebook.run("spoilt").error
-
-
 def test_the_whole_history_holds_nothing_of_ours(new_notebook: Callable[..., Any]) -> None:
     notebook = new_notebook()
     notebook.run("first = 1")

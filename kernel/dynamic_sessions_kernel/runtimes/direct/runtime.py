@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from dynamic_sessions_kernel.client.execution_errors import service_failure
 from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
+    ExecutionAbortedError,
     InterpreterRestartedError,
     SessionLostError,
     TimeLimitError,
@@ -140,6 +141,9 @@ class DirectRuntime(Runtime):
     async def _arrive(self) -> tuple[Content, ExecutionResult]:
         code = remote_code.arrival(build=self._build)
         result = await start_call(self._session.execute, code)
+        if isinstance(service_failure(result), ExecutionAbortedError):
+            # It waited behind an execution of before that ran out of time, and nothing of it ran.
+            result = await start_call(self._session.execute, code)
         failure = service_failure(result)
         if failure is not None:
             raise failure

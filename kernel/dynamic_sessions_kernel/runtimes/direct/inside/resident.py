@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import builtins
 import contextlib
 import json
 import os
+import sys
 import uuid
 import zlib
 from pathlib import Path
@@ -33,6 +35,11 @@ MAGIC = "%%dynamic_sessions_cell "
 #: What an execution becomes that was meant for an earlier owner: a magic that nobody has.
 TAKEN_OVER = "%dynamic_sessions_taken_over\n"
 DATA_FOLDER = Path("/mnt/data")
+LOST_NAMES = (
+    "[The cell took away names of Python's own, without which nothing runs here: {}. They were put "
+    "back.]\n"
+)
+_BUILTINS, _callable = vars(builtins), callable
 #: Longer results are compressed, in characters.
 SHORT_CHARS = 4096
 
@@ -55,6 +62,9 @@ class Resident:
         shell.compile.get_code_name = self.code_name
         shell.input_transformers_cleanup.insert(0, self.transform)
         shell.events.register("post_run_cell", self.after_cell)
+        self._builtins = dict(_BUILTINS)
+        # Before all others, which need what it puts back.
+        shell.events.callbacks["post_execute"].insert(0, self.put_back)
 
     def arrive(self, *, found: bool, build: int) -> str:
         """Belong to a kernel from now on; return what it needs to know, as text."""
@@ -122,6 +132,21 @@ class Resident:
             self.shell.events.register("post_run_cell", self.after_cell)
             self.capture.begin(order["id"], self.shell.displayhook.parent_header)
         return lines[1:]
+
+    def put_back(self) -> None:
+        """Put back the built-in names that a cell took away: IPython could not answer without them.
+
+        What it calls is not looked up among them.
+        """
+        now, usable = _BUILTINS, _callable
+        lost = {
+            name: value
+            for name, value in self._builtins.items()
+            if name not in now or (usable(value) and not usable(now[name]))
+        }
+        if lost:
+            now.update(lost)
+            sys.stderr.write(LOST_NAMES.format(", ".join(sorted(lost))))
 
     def after_cell(self, result: Any = None) -> None:
         """Send what a cell of the kernel's has left; one that it ran itself is a part of it."""
