@@ -25,12 +25,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parent
 VENV = CHECKOUT / ".venv"
@@ -41,6 +41,9 @@ LOG = VENV / "install.log"
 TEMPLATE = CHECKOUT / "kernelspec"
 DEFAULT_NAME = "dynamic-sessions"
 ENDPOINT_VARIABLE = "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"
+HOSTS_VARIABLE = "DYNAMIC_SESSIONS_TOKEN_HOSTS"
+#: Where `--lab` works: what people write there is theirs, and stays when the clone goes.
+NOTEBOOKS = Path.home() / "dynamic-sessions"
 
 #: What pip says when its index does not answer, or answers with nothing.
 NETWORK_TROUBLE = re.compile(
@@ -80,7 +83,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--test", action="store_true", help="run the project's tests instead")
     what.add_argument("--lab", action="store_true", help="open the tour in JupyterLab instead")
     what.add_argument("--uninstall", action="store_true", help="remove what install.py installed")
-    parser.add_argument("--name", default=DEFAULT_NAME, help="the kernel's name for Jupyter")
+    parser.add_argument(
+        "--name", help="the kernel's name for Jupyter; with --uninstall, remove that kernel alone"
+    )
     parser.add_argument("--display-name", help="what front ends show")
     parser.add_argument(
         "--endpoint",
@@ -89,21 +94,42 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "an endpoint that was given before is kept",
     )
     options = parser.parse_args(arguments)
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", options.name):
+    if options.name and not re.fullmatch(r"[A-Za-z0-9._-]+", options.name):
         parser.error("--name takes letters, digits, '.', '_' and '-' only")
-    if options.endpoint:
-        address = urlsplit(options.endpoint)
-        if address.scheme not in {"https", "http"} or not address.hostname:
-            parser.error("--endpoint takes an address such as https://westus2.dynamicsessions.io/…")
+    refusal = refuse_endpoint(options.endpoint) if options.endpoint else None
+    if refusal:
+        parser.error(
+            "--endpoint takes an address such as https://westus2.dynamicsessions.io/… "
+            f"{refusal} Nothing was written."
+        )
     return options
+
+
+def refuse_endpoint(text: str) -> str | None:
+    """Return why the kernel would send no token to this endpoint; None if it would."""
+    # The sources of this clone decide, as the kernel will, and leave no compiled files in it.
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(CHECKOUT / "kernel"))
+    from dynamic_sessions_kernel.client.endpoint import parse_endpoint
+    from dynamic_sessions_kernel.errors import SettingsError
+
+    try:
+        where = parse_endpoint(text, os.environ.get(HOSTS_VARIABLE, ""))
+    except SettingsError as error:
+        return str(error)
+    if where.takes_token:
+        return None
+    return (
+        f"{where.host} is no host of Azure's pools, and gets no token of yours. If you trust it, "
+        f"set {HOSTS_VARIABLE} to its name and run this again."
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry out one of the four things that install.py does."""
     if options.uninstall:
         with alone():
-            uninstall()
-        return 0
+            return uninstall_kernel(options.name) if options.name else uninstall()
     if options.test:
         with alone():
             prepare_environment()
@@ -112,8 +138,9 @@ def run(options: argparse.Namespace) -> int:
     with alone():
         prepare_environment()
         install_package("local,notebook" if options.lab else "local")
-        install_kernelspec(options.name, options.display_name, options.endpoint)
-    return lab() if options.lab else tour(options.name)
+        name = options.name or DEFAULT_NAME
+        install_kernelspec(name, options.display_name, options.endpoint)
+    return lab() if options.lab else tour(name)
 
 
 @contextlib.contextmanager
@@ -294,6 +321,8 @@ def compose_kernelspec(
     variables = dict(before.get("env", {}))
     if endpoint:
         variables[ENDPOINT_VARIABLE] = endpoint
+        if os.environ.get(HOSTS_VARIABLE):
+            variables[HOSTS_VARIABLE] = os.environ[HOSTS_VARIABLE]
     elif endpoint is not None:
         variables.pop(ENDPOINT_VARIABLE, None)
     return spec | ({"env": variables} if variables else {})
@@ -327,24 +356,52 @@ def is_ours(spec: dict[str, Any]) -> bool:
     return argv[:1] == [str(PYTHON)] and "dynamic_sessions_kernel" in argv
 
 
-def uninstall() -> None:
-    """Remove the kernelspecs and the environment that install.py made, and nothing else."""
+def uninstall() -> int:
+    """Remove the kernelspecs, the embedded pool and the environment, and nothing else."""
     if not RECORD.exists():
         say("Nothing here was installed by install.py.")
         say(f"Should Jupyter list the kernel still: jupyter kernelspec remove {DEFAULT_NAME}")
-        return
+        return 0
     for folder in map(Path, read_record()["kernelspecs"]):
-        spec = read_kernelspec(folder)
-        if (folder / "kernel.json").exists() and (spec is None or not is_ours(spec)):
-            say(f"{folder} is no longer this installation's and was left alone")
-            continue
-        for written in [*TEMPLATE.glob("logo-*"), TEMPLATE / "kernel.json"]:
-            (folder / written.name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty: the rest is the person's
-            folder.rmdir()
-        say(f"Removed {folder}")
+        remove_kernelspec(folder)
+    end_pool()
     shutil.rmtree(VENV)
     say(f"Removed {VENV}")
+    if NOTEBOOKS.exists():
+        say(f"Your notebooks in {NOTEBOOKS} were left alone.")
+    return 0
+
+
+def uninstall_kernel(name: str) -> int:
+    """Remove one kernelspec that install.py made; everything else goes on."""
+    record = read_record()
+    for folder in map(Path, record["kernelspecs"]):
+        if folder.name == name:
+            remove_kernelspec(folder)
+            record["kernelspecs"].remove(str(folder))
+            write_record(record)
+            return 0
+    raise InstallError(f"install.py has installed no kernel {name} from here. Nothing was removed.")
+
+
+def remove_kernelspec(folder: Path) -> None:
+    """Remove what install.py wrote into a kernelspec's folder, if it is still ours."""
+    spec = read_kernelspec(folder)
+    if (folder / "kernel.json").exists() and (spec is None or not is_ours(spec)):
+        say(f"{folder} is no longer this installation's and was left alone")
+        return
+    for written in [*TEMPLATE.glob("logo-*"), TEMPLATE / "kernel.json"]:
+        (folder / written.name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty: the rest is the person's
+        folder.rmdir()
+    say(f"Removed {folder}")
+
+
+def end_pool() -> None:
+    """End the environment's embedded pool with its sessions, and remove its lock and log."""
+    module = "dynamic_sessions_kernel.localpool.shared.remove"
+    with contextlib.suppress(OSError):  # half an environment has no Python, and had no pool
+        subprocess.run([PYTHON, "-P", "-m", module], check=False, env=clean_environment())
 
 
 # What is done with the installation
@@ -353,13 +410,18 @@ def uninstall() -> None:
 def tour(name: str) -> int:
     """Run the tour through the kernel as Jupyter finds it, in this terminal."""
     script = CHECKOUT / "examples" / "run_tour.py"
-    return child([str(script), name, "--save", str(VENV / "tour")])
+    return hand_over([str(script), name, "--save", str(VENV / "tour")], CHECKOUT)
 
 
 def lab() -> int:
-    """Open the tour in JupyterLab until the person ends it."""
+    """Open the tour in JupyterLab until the person ends it, on copies that are the person's."""
+    NOTEBOOKS.mkdir(exist_ok=True)
+    for original in (CHECKOUT / "examples" / name for name in ("tour.ipynb", "readings.csv")):
+        if not (NOTEBOOKS / original.name).exists():
+            shutil.copyfile(original, NOTEBOOKS / original.name)
+    say(f"Your notebooks are in {NOTEBOOKS}")
     root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
-    return child(["-m", "jupyterlab", *root, str(CHECKOUT / "examples" / "tour.ipynb")])
+    return hand_over(["-m", "jupyterlab", *root, str(NOTEBOOKS / "tour.ipynb")], NOTEBOOKS)
 
 
 def test() -> int:
@@ -371,13 +433,23 @@ def test() -> int:
         say(f"On Debian and Ubuntu: sudo apt install {' '.join(missing)}")
     # One more than there are processors, since tests wait more than they compute.
     workers = min((os.cpu_count() or 1) + 1, 4)
-    return child(["-m", "pytest", "--cov", f"--numprocesses={workers}", "--dist=loadfile"])
+    return hand_over(
+        ["-m", "pytest", "--cov", f"--numprocesses={workers}", "--dist=loadfile"], CHECKOUT
+    )
 
 
-def child(arguments: list[str]) -> int:
-    """Run the environment's Python in this terminal and return its exit status."""
+def hand_over(arguments: list[str], folder: Path) -> int:
+    """Have the environment's Python go on in this terminal; returns its exit status, if at all.
+
+    Signals are its own to answer: Jupyter asks at Ctrl-C, and ends its kernels before itself.
+    """
     command = [str(PYTHON), *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, check=False, env=clean_environment()).returncode
+    os.chdir(folder)
+    if os.name == "posix":
+        os.execve(PYTHON, command, clean_environment())  # noqa: S606 - no shell is wanted
+    # Elsewhere a process cannot become another, so this one waits; Ctrl-C reaches both.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    return subprocess.run(command, check=False, env=clean_environment()).returncode
 
 
 def say(sentence: str) -> None:

@@ -10,7 +10,9 @@ import importlib.util
 import json
 import shutil
 import sysconfig
+import tempfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -25,7 +27,9 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "mein Gerät"
     folder.mkdir()
     shutil.copy(ROOT / "install.py", folder)
-    shutil.copytree(ROOT / "kernelspec", folder / "kernelspec")
+    for part in ("kernelspec", "examples"):
+        shutil.copytree(ROOT / part, folder / part)
+    (folder / "kernel").symlink_to(ROOT / "kernel")
     return folder
 
 
@@ -38,13 +42,22 @@ def jupyter_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def short_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files; pools do without one whose path is too long for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)
+
+
+@pytest.fixture
 def installer(clone: Path, jupyter_home: Path) -> ModuleType:
     """The clone's install.py as a module, its environment made and recorded."""
     environment = clone / ".venv"
     venv.create(environment, with_pip=False, symlinks=True)
     borrowed = environment.joinpath("lib").glob("python*/site-packages")
     next(borrowed).joinpath("borrowed.pth").write_text(
-        f"{sysconfig.get_path('purelib')}\n", encoding="utf-8"
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", encoding="utf-8"
     )
     environment.joinpath("install-record.json").write_text(
         json.dumps({"whole": True, "kernelspecs": []}), encoding="utf-8"

@@ -126,6 +126,8 @@ def test_a_second_install_at_the_same_time_is_refused(clone: Path) -> None:
         (("--name", "two words"), "letters, digits"),
         (("--name", "../elsewhere"), "letters, digits"),
         (("--endpoint", "westus2.dynamicsessions.io"), "an address such as"),
+        (("--endpoint", "http://westus2.dynamicsessions.io/p"), "over plain HTTP"),
+        (("--endpoint", "https://pools.example.com/p"), "is no host of Azure's pools"),
         (("--test", "--uninstall"), "not allowed with"),
     ],
 )
@@ -134,6 +136,19 @@ def test_a_wrong_command_line_is_refused_before_anything_happens(clone, argument
     assert ended.returncode == 2
     assert reason in ended.stderr
     assert not (clone / ".venv").exists()
+
+
+def test_a_foreign_host_that_the_person_names_is_for_the_kernel_too(
+    installer, jupyter_home: Path, monkeypatch
+) -> None:
+    foreign = "https://pools.example.com/p"
+    monkeypatch.setenv("DYNAMIC_SESSIONS_TOKEN_HOSTS", "pools.example.com")
+    assert installer.parse(["--endpoint", foreign]).endpoint == foreign
+    installer.install_kernelspec("own", None, foreign)
+    assert kernel_json(jupyter_home / "kernels" / "own")["env"] == {
+        VARIABLE: foreign,
+        "DYNAMIC_SESSIONS_TOKEN_HOSTS": "pools.example.com",
+    }
 
 
 # The kernelspec
@@ -240,6 +255,20 @@ def test_uninstall_leaves_a_kernelspec_that_another_clone_took_over(
     assert taken.exists()
     assert "left alone" in capsys.readouterr().out
     assert not installer.VENV.exists()
+
+
+def test_uninstall_of_one_name_removes_that_kernel_alone(
+    installer, jupyter_home: Path, capsys
+) -> None:
+    installer.install_kernelspec("dynamic-sessions", None, None)
+    installer.install_kernelspec("azure", None, ENDPOINT)
+    assert installer.main(["--uninstall", "--name", "azure"]) == 0
+    assert [folder.name for folder in (jupyter_home / "kernels").iterdir()] == ["dynamic-sessions"]
+    assert installer.environment_works()
+    assert installer.main(["--uninstall", "--name", "azure"]) == 1
+    assert "no kernel azure" in capsys.readouterr().err
+    assert installer.main(["--uninstall"]) == 0
+    assert list((jupyter_home / "kernels").iterdir()) == []
 
 
 def test_uninstall_where_nothing_is_installed_says_so(clone: Path) -> None:

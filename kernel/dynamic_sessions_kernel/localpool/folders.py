@@ -60,6 +60,11 @@ def sweep(parent: Path) -> None:
                 os.close(file)
 
 
+def sweep_leftovers() -> None:
+    """Remove the folders of dead pools, for who starts none."""
+    sweep(_parent())
+
+
 def _parent() -> Path:
     parent = tempfile.gettempdir()
     return Path(parent if len(parent) <= _LONGEST_PARENT_CHARS else "/tmp")  # noqa: S108 - made private

@@ -35,10 +35,15 @@ if TYPE_CHECKING:
 #: Seconds for which a pool without sessions waits for another.
 LINGER_SECONDS = 60.0
 
+#: The module that a pool's process runs.
+DAEMON = "dynamic_sessions_kernel.localpool.shared.daemon"
+
 _START_SECONDS = 30.0
 _CALL_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.02
 _QUESTION = f"/listSessions?api-version={DEFAULT_VERSION}"
+#: What the names of a pool's three files end in: address, lock and log.
+_KINDS = (".json", ".lock", ".log")
 # Secrets of other pools, and what would have an interpreter watch the kernel's process.
 _NOT_FOR_POOLS = ("DYNAMIC_SESSIONS_TOKEN", "DYNAMIC_SESSIONS_IDENTIFIER", "JPY_PARENT_PID")
 
@@ -91,9 +96,18 @@ class PersonalFiles:
                 f"The embedded pool needs Jupyter's runtime folder {folder}, which cannot be made: "
                 f"{error.strerror}. Set JUPYTER_RUNTIME_DIR to a folder of yours."
             ) from None
-        environment = f"{sys.prefix} {__version__}".encode()
-        stem = f"dynamic-sessions-pool-{hashlib.sha256(environment).hexdigest()[:12]}"
-        return cls(*(folder / f"{stem}.{kind}" for kind in ("json", "lock", "log")))
+        return cls._of(folder / f"{_environment_stem()}-{__version__}")
+
+    @classmethod
+    def of_environment(cls) -> list[PersonalFiles]:
+        """Name the files of this environment's pools, of whatever version of the package."""
+        folder = Path(jupyter_runtime_dir())
+        found = (path for path in folder.glob(f"{_environment_stem()}-*") if path.suffix in _KINDS)
+        return [cls._of(stem) for stem in sorted({path.with_suffix("") for path in found})]
+
+    @classmethod
+    def _of(cls, stem: Path) -> PersonalFiles:
+        return cls(*(stem.with_name(stem.name + kind) for kind in _KINDS))
 
     def read(self) -> dict[str, Any] | None:
         """Return what the address file holds; None where there is none that can be used."""
@@ -147,6 +161,11 @@ def find_or_start(*, linger: float = LINGER_SECONDS) -> PoolAddress:
             "The embedded pool runs on Linux only. Set `endpoint` "
             "(AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT) to an Azure pool."
         )
+    if not Path(sys.executable).exists():
+        raise LocalPoolError(
+            "The embedded pool cannot be started: the environment of this kernel was removed "
+            f"({sys.prefix}). Install it again, then restart the kernel."
+        )
     files = PersonalFiles.here()
     found = _living(files)
     if found is not None:
@@ -164,6 +183,11 @@ def find_or_start(*, linger: float = LINGER_SECONDS) -> PoolAddress:
         raise LocalPoolError(
             f"The embedded pool cannot be started: {error.strerror or error}. Nothing ran."
         ) from None
+
+
+def _environment_stem() -> str:
+    """Return what the names of this environment's files begin with."""
+    return f"dynamic-sessions-pool-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]}"
 
 
 def _living(files: PersonalFiles) -> PoolAddress | None:
@@ -190,14 +214,13 @@ def _living(files: PersonalFiles) -> PoolAddress | None:
 
 def _start(files: PersonalFiles, linger: float) -> PoolAddress:
     """Start a pool and wait until it listens. It becomes nobody's child."""
-    module = "dynamic_sessions_kernel.localpool.shared.daemon"
     log = os.open(
         files.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_POOLS}
     try:
         starter = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(linger)],
+            [sys.executable, "-P", "-m", DAEMON, str(linger)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
