@@ -24,6 +24,9 @@ CANARY = "canary.test"
 #: Milliseconds in which what was set off must show: nothing tells that nothing will happen.
 SETTLE = 3000
 
+#: Notebooks that the corpus is cut into: one page with all of its frames takes minutes.
+PARTS = 6
+
 #: Trusted, these leave the page or break it, so that nothing could be measured beside them.
 LEAVING = ("navigation", "wrecking", "forging")
 
@@ -116,6 +119,7 @@ class Seen:
     looked_up: set[str] = field(default_factory=set)
     page: dict[str, Any] = field(default_factory=dict)
     frames: int = 0
+    shown: int = 0
 
     @property
     def reached(self) -> set[str]:
@@ -168,12 +172,17 @@ _LOOK = """
 
 
 def show(
-    chosen: list[Payload], mode: str, chromium: Callable[[], Any], front_end: Any, canary: Any
+    chosen: list[Payload],
+    kernel: str,
+    name: str,
+    chromium: Callable[[], Any],
+    front_end: Any,
+    canary: Any,
 ) -> Seen:
     """Run payloads in a notebook of a session and see what became of them."""
     lab, seen = front_end.lab, Seen()
     canary.called.clear()
-    name = lab.write(f"corpus-{mode}.ipynb", cells(chosen, lab.address, canary), mode)
+    lab.write(name, cells(chosen, lab.address, canary), kernel)
     browser = chromium()
     page = browser.page()
     page.on("dialog", lambda dialog: dialog.dismiss())
@@ -187,7 +196,7 @@ def show(
             seen.frames += touch(frame)
     page.evaluate("window.jupyterapp.commands.execute('tooltip:launch-notebook')")
     page.wait_for_timeout(SETTLE)
-    if mode == "isolated":
+    if kernel == "isolated":
         seen.page = page.evaluate(_LOOK)
     seen.ran = set(page.evaluate("window.ran || []"))
     seen.called = set(canary.called)
@@ -198,6 +207,8 @@ def show(
 
 def touch(frame: Any) -> bool:
     """Touch everything in a frame; False for one that shows the browser's refusal."""
+    if frame.url.startswith("chrome-error:"):
+        return False
     try:
         frame.locator("body").evaluate(_TOUCH, "body *", timeout=1000)
     except BrowserError:
@@ -209,15 +220,24 @@ def _asked(url: str) -> list[str]:
     return re.findall(r"/api/status\?ran=([a-z0-9-]+)", url)
 
 
-@pytest.fixture(scope="module")
-def isolated(chromium: Callable[[], Any], front_end: SimpleNamespace, canary: Any) -> Seen:
-    return show(payloads(), "isolated", chromium, front_end, canary)
+@pytest.fixture(scope="module", params=range(PARTS))
+def isolated(
+    request: pytest.FixtureRequest,
+    chromium: Callable[[], Any],
+    front_end: SimpleNamespace,
+    canary: Any,
+) -> Seen:
+    chosen = payloads()[request.param :: PARTS]
+    name = f"corpus-{request.param}.ipynb"
+    seen = show(chosen, "isolated", name, chromium, front_end, canary)
+    seen.shown = len(chosen)
+    return seen
 
 
 @pytest.fixture(scope="module")
 def trusted(chromium: Callable[[], Any], front_end: SimpleNamespace, canary: Any) -> Seen:
     staying = [payload for payload in payloads() if payload.group not in LEAVING]
-    return show(staying, "trusted", chromium, front_end, canary)
+    return show(staying, "trusted", "trusted.ipynb", chromium, front_end, canary)
 
 
 def test_the_corpus_is_broad() -> None:
@@ -227,7 +247,7 @@ def test_the_corpus_is_broad() -> None:
 
 
 def test_no_payload_runs_in_the_page(isolated: Seen) -> None:
-    assert isolated.frames > 100  # they did reach the browser
+    assert isolated.frames > isolated.shown / 2  # they did reach the browser
     assert isolated.ran == set()
 
 
@@ -246,8 +266,9 @@ def test_only_a_navigation_that_is_refused_looks_a_name_up(isolated: Seen) -> No
 
 
 def test_the_page_around_the_outputs_is_as_before(isolated: Seen) -> None:
+    assert re.fullmatch(r"/lab/workspaces/(corpus-\d)/tree/\1\.ipynb", isolated.page["address"])
     assert isolated.page == {
-        "address": "/lab/workspaces/corpus-isolated/tree/corpus-isolated.ipynb",
+        "address": isolated.page["address"],
         "body": ["block", "visible", "none", "1"],
         "toolbar": [True, True],
         "fixed": 0,

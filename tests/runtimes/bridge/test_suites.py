@@ -93,6 +93,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory, source_of: Callable[[str], P
     return folder
 
 
+@pytest.mark.timeout(600)
 def test_ipykernels_own_tests_of_its_messages_pass(
     suite: Path, local_pool: LocalPool, jupyter_environment: dict[str, str]
 ):
@@ -124,7 +125,7 @@ def test_ipykernels_own_tests_of_its_messages_pass(
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=540,  # above its own limits, whose failures name what was waited for
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-5000:]
