@@ -8,6 +8,8 @@ import signal
 import time
 import uuid
 
+import pytest
+
 from dynamic_sessions_kernel.jupyter.session_origin import session_identifier
 
 
@@ -120,6 +122,34 @@ def test_after_a_crash_a_cell_that_still_runs_is_said_to_and_can_be_interrupted(
     ran = notebook.wait(waiting)
     assert ran.result == "1"
     assert "still runs in it" in ran.notices
+
+
+@pytest.mark.parametrize("runtime", ["bridge", "direct"])
+def test_a_restart_by_force_loses_nothing_and_says_how_to_clear_variables(
+    new_notebook, runtime
+) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME=runtime)
+    notebook.run("x = 1")
+    start_anew(notebook)
+    ran = notebook.run("x")
+    assert ran.result == "1"
+    assert "If that was a restart by force, `%session restart` clears the variables." in ran.notices
+    (announced,) = ran.all("execute_input")
+    assert announced["execution_count"] == ran.count
+    notebook.run("%session restart")
+    assert "NameError" in notebook.run("x").error
+
+
+def test_after_a_crash_a_cell_that_waits_for_input_holds_no_other(new_notebook) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    notebook.run("x = 1")
+    notebook.send("y = input('Who? ')", allow_stdin=True)
+    notebook.asked()
+    crash(notebook)
+    ran = notebook.run("x, 'y' in globals()", allow_stdin=True)
+    assert ran.result == "(1, False)"
+    assert "had asked for input, which nobody can give any more" in ran.notices
+    assert notebook.run_answering("input('Who? ')", "Ada").result == "'Ada'"
 
 
 def test_after_a_crash_a_cell_that_ended_unseen_is_said_to_have(new_notebook, local_pool) -> None:

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.settings import Settings, SettingTraits
 
 _CRASHED = "The kernel's process had ended unexpectedly and was started anew."
-_FOUND = f"{_CRASHED} It found its session again, with variables and files."
+# Jupyter kills alike to restart by force, so a restart that was not announced clears nothing.
+_FOUND = (
+    f"{_CRASHED} It found its session again, with variables and files. If that was a restart by "
+    "force, `%session restart` clears the variables."
+)
 _CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
 _CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
 _GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."

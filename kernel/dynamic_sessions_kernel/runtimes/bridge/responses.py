@@ -64,7 +64,8 @@ class Answer:
         ready: whether the ipykernel has given a sign of life.
         found: whether the ipykernel was there before this connection.
         left: what became of the cells of a connection before: `running`, if one still does;
-            `ended`, if the end of one was perhaps not seen; empty otherwise.
+            `asked`, if it was interrupted, since it waited for input; `ended`, if the end of one
+            was perhaps not seen; empty otherwise.
         data: the slice.
         length: of the answer's text.
     """
@@ -149,7 +150,7 @@ def _checked(head: dict[str, Any], data: bytes, length: int) -> Answer:
     if not all(isinstance(flag, bool) for flag in flags):
         raise EnvelopeError("an answer without its flags")
     left = head.get("left")
-    if not isinstance(left, str) or left not in {"", "running", "ended"}:
+    if not isinstance(left, str) or left not in {"", "running", "ended", "asked"}:
         raise EnvelopeError("an answer that does not say what was left")
     numbers = []
     for name in ("ack", "seq", "end", "life", "count"):

@@ -61,6 +61,10 @@ _AFTERMATH = {
         "A cell from before still runs in it. What that one prints is not shown, other cells wait "
         "until it ends, and an interrupt ends it."
     ),
+    "asked": (
+        "The cell that ran then had asked for input, which nobody can give any more, so it was "
+        "interrupted."
+    ),
     "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
 }
 

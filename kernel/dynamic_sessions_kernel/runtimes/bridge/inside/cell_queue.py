@@ -54,11 +54,13 @@ class CellQueue:
     Attributes:
         failures: how many cells have failed and stopped those behind them.
         running: the cell that the ipykernel has, if any.
+        asking: whether that cell has asked for input, and has no answer yet.
     """
 
     def __init__(self) -> None:
         self.failures = 0
         self.running: ShellRequest | None = None
+        self.asking = False
         self._seen: set[str] = set()
         self._waiting: deque[ShellRequest] = deque()
         self._interrupted = False
@@ -99,7 +101,7 @@ class CellQueue:
             self.failures += 1
         if self._seen < _END:
             return False
-        self.running = None
+        self.running, self.asking = None, False
         return True
 
     def interrupt(self) -> None:
@@ -136,4 +138,4 @@ class CellQueue:
     def clear(self) -> None:
         """Forget what waits and what runs: the ipykernel is gone."""
         self.clear_waiting()
-        self.running = None
+        self.running, self.asking = None, False

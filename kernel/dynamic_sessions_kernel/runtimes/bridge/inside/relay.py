@@ -185,6 +185,9 @@ class Relay:
         self._found = self._interpreter is not None and not fresh
         unseen = "ended" if self._up.base < self._ended_at else ""
         self._left = ("running" if self._cells.running else unseen) if self._found else ""
+        if self._found and self._cells.asking and self._interpreter is not None:
+            self._left = "asked"
+            self._interpreter.interrupt()  # whom it has asked cannot answer any more
         self._cells.change_client()
         self._down = Incoming()
         self._up.discard()  # its parents are unknown to the new client
@@ -236,6 +239,7 @@ class Relay:
         if msg_type != "execute_request" and channel in {"shell", "control"}:
             self._asked.add(head["id"])
         if channel != "shell":
+            self._cells.asking &= channel != "stdin"
             interpreter.send(channel, msg_type, head["id"], message[1:])
             return
         generation, stops = int(head.get("generation", 0)), head.get("stops") is True
@@ -324,6 +328,7 @@ class Relay:
             return
         if msg_type in _SILENT_TYPES and not self._ends_request(message):
             return
+        self._cells.asking |= channel == "stdin" and self._cells.waits_for(parent)
         failed = msg_type == "execute_reply" and self._failed(message)
         ended = msg_type in _ENDS and self._cells.saw(msg_type, parent, failed=failed)
         head = {"from": channel, "type": msg_type, "parent": parent}
