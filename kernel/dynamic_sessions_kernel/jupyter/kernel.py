@@ -24,6 +24,7 @@ from dynamic_sessions_kernel.runtimes.choose import offers_debugger
 from dynamic_sessions_kernel.settings import SettingTraits, read_allowed
 from dynamic_sessions_kernel.threads import start_call
 
+from .advice import Advice
 from .cell import Cell
 from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
 from .leaving import asks_to_leave, leave_python, leaving
@@ -36,7 +37,7 @@ from .waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.magics import Cancelled
-    from dynamic_sessions_kernel.messages import Content, Request
+    from dynamic_sessions_kernel.messages import Content, Message, Request
     from dynamic_sessions_kernel.outputs.filter import Mode
     from dynamic_sessions_kernel.runtimes.base import Runtime
 
@@ -85,8 +86,9 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         self._publisher = Publisher(
             self.session, self.iopub_socket, self.stdin_socket, self._filter, self._on_loop
         )
+        self._advice = Advice(Path.cwd())
         self._sessions = SessionManager(
-            self, self.session.key, self._publisher.send, self._publisher.show
+            self, self.session.key, self._send_output, self._publisher.show
         )
         self._questions = Questions(self._sessions, self._filter, Path.cwd())
         self._cell: Cell | None = None
@@ -109,6 +111,10 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
 
     def _was_typed(self, text: str) -> bool:
         return text.strip() in self._typed
+
+    def _send_output(self, message: Message) -> None:
+        self._advice.watch(message)
+        self._publisher.send(message)
 
     def _on_loop(self, function: Any, *arguments: Any) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
@@ -240,6 +246,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
 
         request = as_request(parent)
         self._sessions.enter(request.id, visible=not silent)
+        self._advice.begin(request.id)
         self._cell_parent = parent
         self._publisher.stdin.begin_cell()
         self._cell = Cell(
@@ -262,6 +269,9 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         if reply["status"] == "aborted":  # behind an interrupt that ended the one before
             self.send_aborted(stream, parent, ident)
             return
+        advice = self._advice.of(content["code"], reply, embedded=self._sessions.embedded)
+        if advice is not None and not silent:
+            self._sessions.show(advice)
         leaves = leaving(reply) if asks_to_leave(content["code"]) and not silent else None
         reply = json_clean(await self._passed(reply))
         if leaves is not None:

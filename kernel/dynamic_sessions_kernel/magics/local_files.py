@@ -7,6 +7,7 @@ file, such as a named pipe, is refused before it is opened.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import stat
 import unicodedata
@@ -202,6 +203,11 @@ def _hint(word: str) -> str:
         return " A comment cannot stand on the line of a command."
     if word.startswith("-"):
         return " %upload has no options; %upload? explains it."
+    if re.match(r"\w+://", word):
+        return (
+            " %upload sends files of this machine, not of an address: download it first, then "
+            "%upload the file."
+        )
     if "$" in word or "{" in word:
         return " Variables are not put in: it is taken as it stands, by this machine."
     return ""

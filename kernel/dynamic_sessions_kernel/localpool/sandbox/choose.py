@@ -97,7 +97,9 @@ class Sandbox:
 
     def environment(self, place: layout.Place) -> dict[str, str]:
         """Return the whole environment of a session."""
-        return layout.variables() if self.confines else layout.variables(str(place.home))
+        if self.confines:
+            return layout.variables()
+        return layout.variables(str(place.home), network=True)
 
     def start_folder(self, place: layout.Place) -> Path:
         """Return the host's folder in which the command starts; a sandbox then goes to its home."""

@@ -134,8 +134,13 @@ def mounts(place: Place) -> list[Mount]:
     ]
 
 
-def variables(home: str = HOME) -> dict[str, str]:
-    """Return the whole environment of a session; nothing of the pool's own gets in."""
+def variables(home: str = HOME, *, network: bool = False) -> dict[str, str]:
+    """Return the whole environment of a session; nothing of the pool's own gets in.
+
+    Args:
+        home: the session's home folder, as it sees it.
+        network: whether it has a network.
+    """
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     table = {
         "PATH": f"{Path(sys.executable).parent}:{system}",
@@ -144,6 +149,9 @@ def variables(home: str = HOME) -> dict[str, str]:
         "LOGNAME": USER,
         "LANG": "C.UTF-8",
     }
+    if not network:
+        # pip would try for 8 s what cannot succeed.
+        table |= {"PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     if site.ENABLE_USER_SITE:
         # Packages of `pip install --user` are found by way of the home folder otherwise.
         table["PYTHONUSERBASE"] = site.getuserbase()
