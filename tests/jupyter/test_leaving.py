@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tests.support.notebook import Notebook
 
 
-@pytest.fixture(scope="module")
-def notebook(local_pool, start_notebook: Callable[..., Notebook]) -> Iterator[Notebook]:
-    started = start_notebook({**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": "bridge"})
+@pytest.fixture(scope="module", params=["bridge", "direct"])
+def notebook(request, local_pool, start_notebook: Callable[..., Notebook]) -> Iterator[Notebook]:
+    started = start_notebook({**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": request.param})
     yield started
     started.close()
 
@@ -60,9 +60,20 @@ def test_a_function_of_the_persons_own_named_quit_is_just_called(notebook) -> No
     notebook.run("del quit")
 
 
-@pytest.mark.parametrize("line", ["exit", "quit()", "exit(keep_kernel=True)"])
+@pytest.mark.parametrize(
+    ("runtime", "line", "said"),
+    [
+        ("bridge", "exit", "variables are gone"),
+        ("bridge", "quit()", "variables are gone"),
+        ("bridge", "exit(keep_kernel=True)", "variables and files are kept"),
+        ("direct", "exit", "variables are gone"),
+        ("direct", "quit", "variables are gone"),
+        ("direct", "exit()", "variables are gone"),
+        ("direct", "quit(keep_kernel=True)", "variables and files are kept"),
+    ],
+)
 def test_jupyter_console_leaves(
-    line, local_pool, jupyter_environment, new_manager, tmp_path
+    runtime, line, said, local_pool, jupyter_environment, new_manager, tmp_path
 ) -> None:
     specs = new_manager().kernel_spec_manager
     (folder,) = specs.kernel_dirs
@@ -70,6 +81,7 @@ def test_jupyter_console_leaves(
         **jupyter_environment,
         **local_pool.environment,
         "JUPYTER_PATH": str(tmp_path),
+        "DYNAMIC_SESSIONS_RUNTIME": runtime,
         "TERM": "dumb",
     }
     (tmp_path / "kernels").symlink_to(folder)
@@ -85,4 +97,5 @@ def test_jupyter_console_leaves(
     console.expect("42")
     console.expect(r"In \[2\]: ")
     console.sendline(line)
+    console.expect(said)
     console.expect(pexpect.EOF)
