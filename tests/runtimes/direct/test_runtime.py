@@ -56,12 +56,16 @@ def test_cells_run_over_every_generation_of_the_api(local_pool, version) -> None
     asyncio.run(run())
 
 
-def test_restart_clears_variables_and_keeps_files_and_session(session) -> None:
+def test_restart_clears_variables_keeps_files_and_session_and_logs_that(session, caplog) -> None:
+    caplog.set_level("INFO", "dynamic_sessions_kernel")
+
     async def run() -> None:
         runtime = DirectRuntime(lambda _: None, session)
         await runtime.connect()
+        assert "fresh interpreter" not in caplog.text
         await runtime.execute(request(), cell("x = 1; open('kept.txt', 'w').close()"))
         await runtime.restart()
+        assert "fresh interpreter" in caplog.text
         assert runtime.execution_count == 1
         reply = await runtime.execute(request(), cell("open('kept.txt').close(); x"))
         assert reply["ename"] == "NameError"

@@ -10,6 +10,7 @@ never came, or came as a failure of the service, is a part of the next value.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
@@ -61,6 +62,8 @@ _TIME_LIMIT = (
 #: Cells whose output may still come: those that were sent last.
 _REMEMBERED_CELLS = 1000
 _DID_NOT_RUN = "Interrupted before the session was free: nothing of this cell ran."
+
+_log = logging.getLogger(__name__)
 
 
 class _LetGo(Exception):  # noqa: N818 - ends a cell, and is no error
@@ -123,6 +126,8 @@ class DirectRuntime(Runtime):
         if self._fresh and stale:
             await self._end_interpreter()
             answer, result = await self._arrive()
+            # A restart says nothing in a cell, as on a local kernel.
+            _log.info("a restart gave the session a fresh interpreter; its files are kept")
         boot = answer.get("boot")
         if not isinstance(boot, str) or not boot:
             raise UnexpectedAnswerError("The session's Python could not be made ready for cells.")
