@@ -20,6 +20,7 @@ from .comms import Waiting
 from .plots.bokeh import Bokeh
 from .plots.viewers import bounded
 from .replies import Replies
+from .text_bars import TextBars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,6 +110,8 @@ class OutputFilter:
                 known.waiting.add(message)
         sent = [message] if trusted else _judged(message, known.bokeh, notices_due)
         with self._lock:
+            if not trusted:
+                sent += known.bars_moved(message, sent)
             return sent + known.notices(notices_due, message.parent)
 
     def pass_reply(
@@ -140,6 +143,7 @@ class _Known:
         bokeh: what its Bokeh figures need.
         replies: the rules of its replies.
         waiting: its comm messages, until it is trusted.
+        bars: its progress bars, shown as text until then.
         shown: the keys of the notices that the person has read.
         pending: notices that no message has carried yet.
     """
@@ -148,8 +152,17 @@ class _Known:
     bokeh: Bokeh
     replies: Replies
     waiting: Waiting = field(default_factory=Waiting)
+    bars: TextBars = field(default_factory=TextBars)
     shown: set[str] = field(default_factory=set)
     pending: list[Notice] = field(default_factory=list)
+
+    def bars_moved(self, message: Message, sent: list[Message]) -> list[Message]:
+        """Return what shows a progress bar anew; `sent` is what the message itself became."""
+        if message.msg_type in COMM_TYPES:
+            return self.bars.moved(message)
+        for passed in sent if message.msg_type in _DISPLAYS else []:
+            self.bars.shown(message.content, passed)
+        return []
 
     def notices(self, due: list[Notice], parent: str | None) -> list[Message]:
         """Return the messages of the notices that are due, each of them once a session."""
