@@ -17,9 +17,10 @@ kept or is unknown, and what to do. No message holds a token or a whole session 
     │   ├── UnauthorizedError         401
     │   ├── ForbiddenError            403
     │   ├── PoolNotFoundError         404 for the pool itself
-    │   ├── PoolFullError             429
+    │   ├── PoolFullError             429, 404 or 500: no session to spare
     │   ├── BadRequestError           400
-    │   │   └── FileNameError         400, a name the service does not take
+    │   │   ├── FileNameError         400, a name the service does not take
+    │   │   └── PoolTypeError         the pool's sessions run another language
     │   ├── RemoteFileNotFoundError   404 for a file
     │   ├── FileTooLargeError         413
     │   ├── SessionNotFoundError      no session of that identifier
@@ -111,7 +112,7 @@ class PoolNotFoundError(ServiceError):
 
 
 class PoolFullError(ServiceError):
-    """429: the pool has no session to spare."""
+    """429, 404 or 500: the pool has no session to spare."""
 
 
 class BadRequestError(ServiceError):
@@ -120,6 +121,10 @@ class BadRequestError(ServiceError):
 
 class FileNameError(BadRequestError):
     """400 `FileNameInvalid` or `FilePathInvalid`: a name the service does not take."""
+
+
+class PoolTypeError(BadRequestError):
+    """The pool's sessions run another language than Python."""
 
 
 class RemoteFileNotFoundError(ServiceError):

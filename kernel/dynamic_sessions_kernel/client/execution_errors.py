@@ -44,6 +44,10 @@ _TEXTS: dict[str, tuple[type[RuntimeFailure], str]] = {
         ),
     ),
 }
+_CANCELED = (
+    "The service cancelled this execution. Whether it changed anything is unknown: check the "
+    "variables, then run it again."
+)
 # The service's texts stand alone; a traceback beside one means that the code only printed it.
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -57,6 +61,8 @@ def service_failure(result: ExecutionResult) -> RuntimeFailure | None:
     Returns:
         An error to raise or show, with what happened, what was kept, and what to do.
     """
+    if result.status == "Canceled":
+        return ExecutionAbortedError(_CANCELED)
     if result.status != "Failed" or _TRACEBACK in result.stderr:
         return None
     for text, (kind, sentence) in _TEXTS.items():

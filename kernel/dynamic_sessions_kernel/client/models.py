@@ -36,7 +36,8 @@ class ExecutionResult:
     """The outcome of one execution.
 
     Attributes:
-        status: `Succeeded` or `Failed`; a failure's text is in `stderr`, as the service gives it.
+        status: `Succeeded`, `Failed` or `Canceled`; a failure's text is in `stderr`, as the
+            service gives it.
         stdout: standard output, cut by the service without a mark at 4096 (or as asked for).
         stderr: standard error, cut likewise; it can be non-empty on success.
         result: the last expression's value: JSON as received, None for none; for an image the
@@ -45,10 +46,12 @@ class ExecutionResult:
         duration: what the service says the run took, in seconds; None when it does not say.
         execution_id: the service's name for this execution; empty when it gives none.
         container: `x-ms-session-guid`, which changes when the session was replaced; may be empty.
+        new_allocation: whether the session was allocated for this execution; None when the service
+            does not say.
         raw: the response's body as received, for what has no name here.
     """
 
-    status: Literal["Succeeded", "Failed"]
+    status: Literal["Succeeded", "Failed", "Canceled"]
     stdout: str
     stderr: str
     result: Any
@@ -56,6 +59,7 @@ class ExecutionResult:
     duration: float | None
     execution_id: str = ""
     container: str = ""
+    new_allocation: bool | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -117,9 +121,11 @@ class PoolMetadata:
     Attributes:
         runtimes: as the service lists them, such as a language with its version.
         packages: installed packages, name to version.
+        kernel: the name of the Jupyter kernel that runs code; empty when the service does not say.
         raw: the response's body as received.
     """
 
     runtimes: tuple[Mapping[str, Any], ...]
     packages: Mapping[str, str]
+    kernel: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -10,7 +10,7 @@ from dynamic_sessions_kernel.errors import SettingsError
 from .api.choose import choose_generation
 from .endpoint import AZURE_DOMAIN, parse_endpoint
 from .http.transport import ATTEMPTS, Timeouts, Transport
-from .paging import pages
+from .management import Management
 from .session import Session
 from .sign_in import SignIn
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from azure.core.credentials import TokenCredential
+
+    from dynamic_sessions_kernel.errors import PoolTypeError
 
     from .http.traffic import Traffic
     from .models import PoolMetadata, SessionInfo
@@ -89,6 +91,7 @@ class SessionPool:
         self._sign_in = sign_in
         self._generation = choose_generation(api_version)
         self._transport = Transport(where, sign_in, timeouts, attempts)
+        self._management = Management(self._transport, self._generation, where.host)
 
     def __enter__(self) -> Self:
         return self
@@ -141,27 +144,15 @@ class SessionPool:
         Raises:
             SettingsError: the service takes no such identifier.
         """
-        return Session(self._transport, self._generation, identifier)
+        return Session(self._transport, self._generation, self._management, identifier)
 
     def sessions(self) -> Iterator[SessionInfo]:
-        """Yield the pool's living sessions, page by page as they are asked for.
+        """Return the pool's living sessions, asked for page by page as they are read.
 
         Raises:
             DynamicSessionsError: as for every call of a `Session`.
         """
-        seen = set[str]()
-        while True:
-            found = [
-                info
-                for body in pages(self._transport, self._generation.list_sessions(len(seen)))
-                for info in self._generation.sessions_listed(body)
-                if info.identifier not in seen
-            ]
-            # A service that does not heed `skip` repeats itself, and that ends this too.
-            if not found:
-                return
-            seen.update(info.identifier for info in found)
-            yield from found
+        return self._management.sessions()
 
     def metadata(self) -> PoolMetadata:
         """Return what sessions of this pool have installed.
@@ -169,7 +160,15 @@ class SessionPool:
         Raises:
             DynamicSessionsError: as for every call of a `Session`.
         """
-        return self._generation.metadata_told(self._transport.send(self._generation.metadata()))
+        return self._management.metadata()
+
+    def wrong_type(self) -> PoolTypeError | None:
+        """Return the error for a pool whose sessions run another language than Python.
+
+        Returns:
+            None where they run Python, or the pool does not say.
+        """
+        return self._management.wrong_type()
 
     def close(self) -> None:
         """Close the connections; the sessions live on. Repeatable."""

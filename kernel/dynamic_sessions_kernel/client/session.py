@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, overload
 
 from dynamic_sessions_kernel.errors import (
     AnswerLostError,
+    DynamicSessionsError,
     RemoteFileNotFoundError,
+    ServiceError,
     SessionNotFoundError,
+    UnavailableError,
+    UnexpectedAnswerError,
 )
 
 from . import download as downloads
 from .api.base import UNKNOWN_RUN
 from .endpoint import check_identifier, shorten
+from .listings import place
 from .paging import pages
 from .remote_paths import check_upload, clean_folder, printable, split_path
 from .upload import open_source
@@ -24,6 +30,7 @@ from .upload import open_source
 if TYPE_CHECKING:
     from .api.base import Generation
     from .http.transport import Transport
+    from .management import Management
     from .models import ExecutionResult, RemoteFile, SessionInfo
     from .upload import Progress
 
@@ -31,6 +38,10 @@ if TYPE_CHECKING:
 MAX_SECONDS = 220.0
 
 _FIRST_POLL, _LAST_POLL = 0.2, 2.0
+#: What a listing of a folder that is not there, or cannot be, is answered with.
+_NO_SUCH_FOLDER = (400, 404)
+#: After these it is unknown whether an execution ran.
+_LOST = (AnswerLostError, UnavailableError, UnexpectedAnswerError)
 
 
 class Session:
@@ -42,9 +53,16 @@ class Session:
     `ServiceError` and `UnexpectedAnswerError` with their kinds.
     """
 
-    def __init__(self, transport: Transport, generation: Generation, identifier: str) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        generation: Generation,
+        management: Management,
+        identifier: str,
+    ) -> None:
         self._transport = transport
         self._generation = generation
+        self._management = management
         self._identifier = check_identifier(identifier)
 
     @property
@@ -63,6 +81,7 @@ class Session:
         max_output: int | None = None,
         read_timeout: float | None = None,
         attempts: int | None = None,
+        settle: bool = False,
     ) -> ExecutionResult:
         """Run Python code and wait for its outcome.
 
@@ -77,6 +96,8 @@ class Session:
             read_timeout: seconds to wait for the response; by default `timeout` and a margin for
                 allocating the session (`Timeouts.margin`).
             attempts: how often to try, where it is certain that nothing ran.
+            settle: where the response is lost, ask the service for the execution by its name, and
+                wait for its outcome if the service knows it.
 
         Raises:
             NotSentError: the service was never reached; nothing ran.
@@ -92,11 +113,18 @@ class Session:
             timeout + self._transport.timeouts.margin if read_timeout is None else read_timeout
         )
         until = time.monotonic() + patience
-        call = self._generation.run(code, math.ceil(timeout), max_output).within(self._identifier)
+        name = str(uuid.uuid4())
+        run = self._generation.run(code, math.ceil(timeout), max_output, name)
+        call = run.within(self._identifier)
         self._transport.counter.add(executions=1)
-        outcome = self._generation.ran(
-            self._transport.send(call, read_timeout=patience, attempts=attempts)
-        )
+        try:
+            response = self._transport.send(call, read_timeout=patience, attempts=attempts)
+            outcome = self._generation.ran(response)
+        except _LOST as lost:
+            if not settle or not self._generation.polls:
+                raise
+            outcome = self._settle(name, lost)
+            until = max(until, time.monotonic() + self._transport.timeouts.margin)
         return self._wait(outcome, until) if isinstance(outcome, str) else outcome
 
     def upload(
@@ -126,7 +154,7 @@ class Session:
             >>> session.upload(io.BytesIO(b"a,b"), "sales.csv").full_path
             '/mnt/data/sales.csv'
         """
-        with open_source(source) as opened:
+        with open_source(source, self._management.largest_file_bytes) as opened:
             path = remote_path or ""
             if not path or path.endswith("/"):
                 if opened.name is None:
@@ -259,9 +287,7 @@ class Session:
         Raises:
             SessionNotFoundError: there is none; asking does not allocate one.
         """
-        call = self._generation.session().within(self._identifier)
-        response = self._transport.send(call, attempts=attempts)
-        return self._generation.session_told(response)
+        return self._management.info(self._identifier, attempts=attempts)
 
     def delete(self) -> None:
         """End the session with its variables and files; the identifier then names a fresh one.
@@ -270,10 +296,22 @@ class Session:
             SessionNotFoundError: there is none.
         """
         try:
-            self._transport.send(self._generation.delete_session().within(self._identifier))
+            self._management.end(self._identifier)
         except SessionNotFoundError as error:
             if not error.repeated:
                 raise
+
+    def _settle(self, name: str, lost: DynamicSessionsError) -> ExecutionResult | str:
+        """Return what the service knows of an execution whose response was lost.
+
+        Raises:
+            DynamicSessionsError: `lost`, where it knows nothing.
+        """
+        try:
+            call = self._generation.poll(name).within(self._identifier)
+            return self._generation.ran(self._transport.send(call))
+        except DynamicSessionsError:
+            raise lost from None
 
     def _wait(self, execution_id: str, until: float) -> ExecutionResult:
         """Ask for an execution that the service answers later, until it ended or time is over."""
@@ -288,6 +326,24 @@ class Session:
         raise AnswerLostError(f"The service still had no outcome for the code. {UNKNOWN_RUN}")
 
     def _list(self, directory: str, *, recursive: bool) -> list[RemoteFile]:
-        call = self._generation.list_folder(directory, recursive=recursive)
-        bodies = pages(self._transport, call.within(self._identifier))
-        return [file for body in bodies for file in self._generation.listed(body, directory)]
+        generation = self._generation
+        recursive = recursive and generation.lists_recursively
+        call = generation.list_folder(directory, recursive=recursive)
+        readings = [
+            reading
+            for body in pages(self._transport, call.within(self._identifier))
+            for reading in generation.listed(body, directory, recursive=recursive)
+        ]
+        return place(readings, self._is_there)
+
+    def _is_there(self, file: RemoteFile) -> bool:
+        """Whether the listing of its folder shows a file."""
+        try:
+            found = self._list(file.directory, recursive=False)
+        except ServiceError as error:
+            if error.status not in _NO_SUCH_FOLDER:
+                raise
+            return False
+        return any(
+            (other.name, other.is_directory) == (file.name, file.is_directory) for other in found
+        )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     #: Called with the bytes done and the bytes in all, which can be unknown.
     Progress = Callable[[int, int | None], None]
 
-#: The service's limit on one file, in bytes.
+#: The service's limit on one file, in bytes, in pools of code interpreters.
 MAX_UPLOAD_BYTES = 128 << 20
 
 _IN_MEMORY_BYTES = 8 << 20
@@ -38,14 +38,14 @@ _CHUNK_BYTES = 1 << 20
 class Source:
     """An open file or stream with a known length, readable again from where it started."""
 
-    def __init__(self, stream: BinaryIO, name: str | None) -> None:
+    def __init__(self, stream: BinaryIO, name: str | None, most: int = MAX_UPLOAD_BYTES) -> None:
         self.name = name
         self._stream = stream
         self._start = stream.tell()
         self.size = stream.seek(0, os.SEEK_END) - self._start
         stream.seek(self._start)
-        if self.size > MAX_UPLOAD_BYTES:
-            raise too_large(self.size)
+        if self.size > most:
+            raise too_large(self.size, most)
 
     def body(self, name: str, progress: Progress | None) -> Body:
         """Return a new multipart body that holds the whole of the file under that name."""
@@ -82,44 +82,50 @@ class _Window:
 
 
 @contextmanager
-def open_source(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Source]:
+def open_source(
+    source: str | os.PathLike[str] | BinaryIO, most: int = MAX_UPLOAD_BYTES
+) -> Iterator[Source]:
     """Open what is to be uploaded; closes what it opened, never what it was given.
+
+    Args:
+        source: a local path or a binary stream.
+        most: how many bytes it may have.
 
     Raises:
         OSError: the local file cannot be opened or read.
-        FileTooLargeError: it is over `MAX_UPLOAD_BYTES` bytes.
+        FileTooLargeError: it is over `most` bytes.
         TypeError: a stream gives no bytes.
     """
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        with path.open("rb") as stream, _rewindable(stream) as ready:
-            yield Source(ready, path.name)
+        with path.open("rb") as stream, _rewindable(stream, most) as ready:
+            yield Source(ready, path.name, most)
         return
     given: object = source  # callers without a type checker give text streams
     if isinstance(given, io.TextIOBase):
         raise TypeError("a text stream was given where bytes are uploaded: open it in mode 'rb'")
     own = getattr(source, "name", None)
-    with _rewindable(source) as ready:
-        yield Source(ready, Path(own).name if isinstance(own, str) else None)
+    with _rewindable(source, most) as ready:
+        yield Source(ready, Path(own).name if isinstance(own, str) else None, most)
 
 
-def too_large(size: int) -> FileTooLargeError:
-    """Return the error for a file of that many bytes."""
+def too_large(size: int, most: int = MAX_UPLOAD_BYTES) -> FileTooLargeError:
+    """Return the error for a file of `size` bytes where `most` are taken."""
     return FileTooLargeError(
-        f"The file has {size:,} bytes; the service takes up to {MAX_UPLOAD_BYTES >> 20} MB "
-        f"({MAX_UPLOAD_BYTES:,} bytes) a file. Split it or compress it. Nothing was sent."
+        f"The file has {size:,} bytes; the service takes up to {most >> 20} MB "
+        f"({most:,} bytes) a file. Split it or compress it. Nothing was sent."
     )
 
 
 @contextmanager
-def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
+def _rewindable(stream: BinaryIO, most: int) -> Iterator[BinaryIO]:
     if stream.seekable():
         yield stream
         return
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as copy:
         while chunk := stream.read(_CHUNK_BYTES):
             copy.write(chunk)
-            if copy.tell() > MAX_UPLOAD_BYTES:
-                raise too_large(copy.tell())
+            if copy.tell() > most:
+                raise too_large(copy.tell(), most)
         copy.seek(0)
         yield copy  # type: ignore[misc]  # it has all that BinaryIO has

@@ -61,7 +61,7 @@ class EmbeddedPool(SessionPool):
 
     def session(self, identifier: str) -> EmbeddedSession:
         """Return the session of that identifier, as every pool does."""
-        return EmbeddedSession(self._transport, self._generation, identifier)
+        return EmbeddedSession(self._transport, self._generation, self._management, identifier)
 
 
 def find_or_start() -> PoolAddress:

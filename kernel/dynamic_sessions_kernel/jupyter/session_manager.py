@@ -10,6 +10,7 @@ from dynamic_sessions_kernel.errors import (
     CommandError,
     DynamicSessionsError,
     SessionLostError,
+    UnexpectedAnswerError,
 )
 from dynamic_sessions_kernel.messages import Message
 from dynamic_sessions_kernel.runtimes.choose import connect_runtime
@@ -327,9 +328,15 @@ class SessionManager:
         return Origin.GIVEN if settings.identifier else Origin.FOUND
 
     async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
-        return await connect_runtime(
-            settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
-        )
+        try:
+            return await connect_runtime(
+                settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
+            )
+        except UnexpectedAnswerError as error:
+            # What runs Python answers as it should; the pool may be one that runs none.
+            assert self.pool is not None  # noqa: S101 - its session was connected
+            wrong = await start_call(self.pool.wrong_type)
+            raise wrong or error from None
 
     async def _find_pool(self, settings: Settings) -> SessionPool:
         """Find the pool, and sign in, so that no call to it waits for a person."""

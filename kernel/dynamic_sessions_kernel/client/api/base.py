@@ -14,18 +14,21 @@ from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION, ApiVersion
 from dynamic_sessions_kernel.client.http.messages import ApiRequest
 from dynamic_sessions_kernel.client.models import PoolMetadata
 
-from .parsing import json_object, session_info, unexpected
+from .parsing import field, json_listing, json_object, session_info, text, unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dynamic_sessions_kernel.client.http.messages import ApiResponse, Body
+    from dynamic_sessions_kernel.client.listings import Reading
     from dynamic_sessions_kernel.client.models import ExecutionResult, RemoteFile, SessionInfo
 
 UNKNOWN_RUN = (
     "It is unknown whether the code ran: look at what it would have changed before you run it "
     "again."
 )
+#: By which header a caller names an execution.
+NAME_HEADER = "operation-id"
 
 
 class Generation(ABC):
@@ -43,12 +46,17 @@ class Generation(ABC):
         self._capabilities = ApiVersion.nearest(api_version)
 
     @abstractmethod
-    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
-        """Run code."""
+    def run(self, code: str, seconds: int, max_output: int | None, name: str) -> ApiRequest:
+        """Run code, as an execution that `poll` knows by `name`."""
 
     @abstractmethod
     def ran(self, response: ApiResponse) -> ExecutionResult | str:
         """Return the outcome, or the id of an execution that still runs."""
+
+    @property
+    def polls(self) -> bool:
+        """Whether an execution can be asked for by its id."""
+        return False
 
     def poll(self, execution_id: str) -> ApiRequest:
         """Ask for an execution that `ran` gave the id of."""
@@ -69,8 +77,8 @@ class Generation(ABC):
         """List a folder, or as much of it as this generation lists at once."""
 
     @abstractmethod
-    def listed(self, body: Mapping[str, Any], directory: str) -> list[RemoteFile]:
-        """One page of a listing."""
+    def listed(self, body: Mapping[str, Any], directory: str, *, recursive: bool) -> list[Reading]:
+        """Return one page of a listing."""
 
     @abstractmethod
     def download(self, directory: str, name: str) -> ApiRequest:
@@ -100,22 +108,39 @@ class Generation(ABC):
         del directory, recursive
         return files
 
-    def session(self) -> ApiRequest:
+    # What follows is the same in each generation. `custom` is whether the pool is one of custom
+    # containers, which has these calls below `/.management`.
+
+    def session(self, *, custom: bool = False) -> ApiRequest:
         """Ask for a session's times."""
-        return self._sessions_call("GET", "session", "asking for the session")
+        doing = "asking for the session"
+        if custom:
+            return self._sessions_call("POST", ".management/getSession", doing)
+        return self._sessions_call("GET", "session", doing)
 
     def session_told(self, response: ApiResponse) -> SessionInfo:
         """Return a session's times."""
         return session_info(json_object(response), response.doing)
 
-    def delete_session(self) -> ApiRequest:
+    def delete_session(self, *, custom: bool = False) -> ApiRequest:
         """End a session."""
-        return self._sessions_call("DELETE", "session", "deleting the session")
+        doing = "deleting the session"
+        if custom:
+            return self._sessions_call("POST", ".management/stopSession", doing)
+        return self._sessions_call("DELETE", "session", doing)
 
-    def list_sessions(self, skip: int) -> ApiRequest:
+    def list_sessions(self, skip: int, *, custom: bool = False) -> ApiRequest:
         """List the pool's sessions after the first `skip`."""
-        call = self._sessions_call("GET", "listSessions", "listing the pool's sessions")
+        doing = "listing the pool's sessions"
+        if custom:
+            call = self._sessions_call("POST", ".management/listSessions", doing)
+            return call.asking(skip=str(skip))
+        call = self._sessions_call("GET", "listSessions", doing)
         return call.asking(skip=str(skip)) if skip else call
+
+    def listing(self, response: ApiResponse) -> Mapping[str, Any]:
+        """Return the body of a listing."""
+        return json_listing(response)
 
     def sessions_listed(self, body: Mapping[str, Any]) -> list[SessionInfo]:
         """Return one page of the pool's sessions.
@@ -135,7 +160,13 @@ class Generation(ABC):
         body = json_object(response)
         runtimes = items(body, response.doing, "runtimes")
         packages = body.get("preInstalledPackages")
-        return PoolMetadata(tuple(runtimes), _packages(packages, response.doing), body)
+        kernel = field(body, "jupyterKernel", dict, response.doing) or {}
+        return PoolMetadata(
+            tuple(runtimes),
+            _packages(packages, response.doing),
+            text(kernel, "name", response.doing),
+            body,
+        )
 
     def _call(
         self, method: str, path: str, doing: str, directory: str = "", **more: Any
@@ -143,7 +174,7 @@ class Generation(ABC):
         params = {"api-version": self.api_version}
         if directory:
             params["path"] = directory
-        return ApiRequest(method, path, doing, params, **more)
+        return ApiRequest(method, path, doing, params, **{"allocates": True, **more})
 
     def _sessions_call(self, method: str, path: str, doing: str) -> ApiRequest:
         # A pool answers several api-versions, so an older choice keeps it from none of these

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dynamic_sessions_kernel.client.http.messages import json_body
+from dynamic_sessions_kernel.client.listings import Reading
 from dynamic_sessions_kernel.client.models import DATA_FOLDER, ExecutionResult
 
-from .base import UNKNOWN_RUN, Generation, in_url, items
+from .base import NAME_HEADER, UNKNOWN_RUN, Generation, in_url, items
 from .parsing import (
     field,
     image,
     json_listing,
     json_object,
     moment,
+    new_allocation,
     remote_file,
     result_value,
     text,
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.models import RemoteFile
 
 _RUNNING = {"running", "notstarted"}
+_STATUS: dict[str, Literal["Succeeded", "Failed", "Canceled"]] = {
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "canceled": "Canceled",
+    "cancelled": "Canceled",
+}
 
 
 class Current(Generation):
@@ -37,7 +45,7 @@ class Current(Generation):
         super().__init__(api_version)
         self.limits_output = self._capabilities.limits_output
 
-    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
+    def run(self, code: str, seconds: int, max_output: int | None, name: str) -> ApiRequest:
         """Run code."""
         body: dict[str, Any] = {
             "codeInputType": "Inline",
@@ -54,6 +62,7 @@ class Current(Generation):
             body=json_body(body),
             repeatable=False,
             if_lost=UNKNOWN_RUN,
+            headers={NAME_HEADER: name},
         )
 
     def ran(self, response: ApiResponse) -> ExecutionResult | str:
@@ -62,14 +71,14 @@ class Current(Generation):
         status, execution_id = text(body, "status", doing).lower(), text(body, "id", doing)
         if status in _RUNNING and re.fullmatch(r"[\w-]{1,128}", execution_id):
             return execution_id
-        if status not in ("succeeded", "failed"):
+        if status not in _STATUS:
             raise unexpected(doing, "tells neither success nor failure")
         outcome = field(body, "result", dict, doing) or {}
         error = field(body, "error", dict, doing) or {}
         value = result_value(outcome.get("executionResult"))
         milliseconds = field(outcome, "executionTimeInMilliseconds", (int, float), doing)
         return ExecutionResult(
-            status="Succeeded" if status == "succeeded" else "Failed",
+            status=_STATUS[status],
             stdout=text(outcome, "stdout", doing),
             stderr=text(outcome, "stderr", doing) or _error_text(error, doing),
             result=value,
@@ -77,13 +86,23 @@ class Current(Generation):
             duration=None if milliseconds is None else milliseconds / 1000,
             execution_id=execution_id,
             container=response.headers.get("x-ms-session-guid", ""),
+            new_allocation=new_allocation(response.headers),
             raw=body,
         )
+
+    @property
+    def polls(self) -> bool:
+        """Whether an execution can be asked for by its id."""
+        return True
 
     def poll(self, execution_id: str) -> ApiRequest:
         """Ask for an execution that still ran."""
         return self._call(
-            "GET", f"executions/{execution_id}", "waiting for code", if_lost=UNKNOWN_RUN
+            "GET",
+            f"executions/{execution_id}",
+            "waiting for code",
+            if_lost=UNKNOWN_RUN,
+            allocates=False,
         )
 
     def upload(
@@ -112,14 +131,17 @@ class Current(Generation):
         call = self._call("GET", "files", "listing files", directory)
         return call.asking(recursive="true") if recursive and self.lists_recursively else call
 
-    def listed(self, body: Mapping[str, Any], directory: str) -> list[RemoteFile]:
+    def listed(self, body: Mapping[str, Any], directory: str, *, recursive: bool) -> list[Reading]:
         """Return one page of a listing."""
         doing = "listing files"
-        return [_file(item, directory, doing) for item in items(body, doing)]
+        read = _reading if recursive else _listed_file
+        return [read(item, directory, doing) for item in items(body, doing)]
 
     def describe(self, directory: str, name: str) -> ApiRequest:
         """Ask for one file."""
-        return self._call("GET", f"files/{in_url(name)}", "asking for a file", directory)
+        return self._call(
+            "GET", f"files/{in_url(name)}", "asking for a file", directory, names_file=True
+        )
 
     def described(self, response: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file that was asked for."""
@@ -130,11 +152,15 @@ class Current(Generation):
         """Download a file."""
         path = f"files/{in_url(name)}/content"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        return self._call("GET", path, "downloading a file", directory, headers=headers)
+        return self._call(
+            "GET", path, "downloading a file", directory, headers=headers, names_file=True
+        )
 
     def delete(self, directory: str, name: str) -> ApiRequest:
         """Delete a file."""
-        return self._call("DELETE", f"files/{in_url(name)}", "deleting a file", directory)
+        return self._call(
+            "DELETE", f"files/{in_url(name)}", "deleting a file", directory, names_file=True
+        )
 
     @property
     def lists_recursively(self) -> bool:
@@ -142,18 +168,30 @@ class Current(Generation):
         return self._capabilities.lists_recursively
 
 
+def _listed_file(body: Mapping[str, Any], directory: str, doing: str) -> Reading:
+    """Return an entry of a listing of one folder, in which it is, however that is described."""
+    return Reading(_file(body, directory, doing))
+
+
+def _reading(body: Mapping[str, Any], directory: str, doing: str) -> Reading:
+    """Return an entry of a recursive listing: its `directory` counts from here or from the top."""
+    described = text(body, "directory", doing)
+    if f"{described}/".startswith(f"{DATA_FOLDER}/"):
+        return Reading(_file(body, described, doing))
+    described = described.strip("/")
+    described = "" if described == "." else described  # so newer images call the folder itself
+    below = "/".join(filter(None, (directory, described)))
+    if not directory or not f"{described}/".startswith(f"{directory}/"):
+        return Reading(_file(body, below, doing))
+    return Reading(_file(body, below, doing), _file(body, described, doing))
+
+
 def _file(body: Mapping[str, Any], directory: str, doing: str) -> RemoteFile:
+    """Return the entry of a folder; its name may have folders of its own."""
     folders, _, name = text(body, "name", doing).rpartition("/")
-    described = text(body, "directory", doing).removeprefix(DATA_FOLDER).strip("/")
-    # The top is "" or ".", and a recursive listing may count from the folder that was listed.
-    described = "" if described == "." else described
-    if not described or not f"{described}/".startswith(f"{directory}/".lstrip("/")):
-        directory = "/".join(filter(None, (directory, described, folders)))
-    else:
-        directory = described
     return remote_file(
         name,
-        directory,
+        "/".join(filter(None, (directory.rstrip("/"), folders))),
         body.get("sizeInBytes"),
         doing,
         is_directory=text(body, "type", doing).lower() == "directory",

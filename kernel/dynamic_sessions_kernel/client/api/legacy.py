@@ -6,19 +6,21 @@ It has no polling, no call for one file and no `path` parameter. A file's name c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from dynamic_sessions_kernel.client.http.messages import json_body
+from dynamic_sessions_kernel.client.listings import Reading
 from dynamic_sessions_kernel.client.models import ExecutionResult
 
-from .base import UNKNOWN_RUN, Generation, items
+from .base import NAME_HEADER, UNKNOWN_RUN, Generation, items
 from .parsing import (
     field,
     image,
     json_listing,
     json_object,
     moment,
+    new_allocation,
     remote_file,
     result_value,
     text,
@@ -31,18 +33,20 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.client.http.messages import ApiRequest, ApiResponse, Body
     from dynamic_sessions_kernel.client.models import RemoteFile
 
-_STATUS = {
+_STATUS: dict[str, Literal["Succeeded", "Failed", "Canceled"]] = {
     "success": "Succeeded",
     "succeeded": "Succeeded",
     "failure": "Failed",
     "failed": "Failed",
+    "canceled": "Canceled",
+    "cancelled": "Canceled",
 }
 
 
 class Legacy(Generation):
     """Translates to and from the legacy generation."""
 
-    def run(self, code: str, seconds: int, max_output: int | None) -> ApiRequest:
+    def run(self, code: str, seconds: int, max_output: int | None, name: str) -> ApiRequest:
         """Run code."""
         del max_output  # this generation has no such limit to set
         properties = {
@@ -58,6 +62,7 @@ class Legacy(Generation):
             body=json_body({"properties": properties}),
             repeatable=False,
             if_lost=UNKNOWN_RUN,
+            headers={NAME_HEADER: name},
         )
 
     def ran(self, response: ApiResponse) -> ExecutionResult:
@@ -70,13 +75,14 @@ class Legacy(Generation):
         value = result_value(outcome.get("result"))
         milliseconds = field(outcome, "executionTimeInMilliseconds", (int, float), doing)
         return ExecutionResult(
-            status="Succeeded" if status == "Succeeded" else "Failed",
+            status=status,
             stdout=text(outcome, "stdout", doing),
             stderr=text(outcome, "stderr", doing),
             result=value,
             image=image(value),
             duration=None if milliseconds is None else milliseconds / 1000,
             container=response.headers.get("x-ms-session-guid", ""),
+            new_allocation=new_allocation(response.headers),
             raw=body,
         )
 
@@ -95,7 +101,8 @@ class Legacy(Generation):
 
     def uploaded(self, response: ApiResponse, directory: str) -> RemoteFile:
         """Return the file as the service has it."""
-        files = self.listed(json_listing(response), directory)
+        del directory  # names are given in full
+        files = self._files(json_listing(response))
         if len(files) != 1:
             raise unexpected(response.doing, "does not name the one file that was uploaded")
         return files[0]
@@ -105,9 +112,12 @@ class Legacy(Generation):
         del directory, recursive  # there is one listing, of everything
         return self._call("GET", "files", "listing files")
 
-    def listed(self, body: Mapping[str, Any], directory: str) -> list[RemoteFile]:
+    def listed(self, body: Mapping[str, Any], directory: str, *, recursive: bool) -> list[Reading]:
         """Return one page of a listing."""
-        del directory  # names are given in full
+        del directory, recursive  # names are given in full
+        return [Reading(file) for file in self._files(body)]
+
+    def _files(self, body: Mapping[str, Any]) -> list[RemoteFile]:
         doing = "listing files"
         return [
             _file(field(item, "properties", dict, doing) or {}, doing)
@@ -122,18 +132,19 @@ class Legacy(Generation):
     def described(self, response: ApiResponse, directory: str, name: str) -> RemoteFile | None:
         """Return the file from the listing, None where it is not in it."""
         wanted = f"{directory}/{name}" if directory else name
-        files = self.listed(json_listing(response), directory)
+        files = self._files(json_listing(response))
         return next((file for file in files if file.path == wanted), None)
 
     def download(self, directory: str, name: str) -> ApiRequest:
         """Download a file."""
         path = f"files/content/{_in_path(directory, name)}"
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        return self._call("GET", path, "downloading a file", headers=headers)
+        return self._call("GET", path, "downloading a file", headers=headers, names_file=True)
 
     def delete(self, directory: str, name: str) -> ApiRequest:
         """Delete a file."""
-        return self._call("DELETE", f"files/{_in_path(directory, name)}", "deleting a file")
+        path = f"files/{_in_path(directory, name)}"
+        return self._call("DELETE", path, "deleting a file", names_file=True)
 
     @property
     def lists_recursively(self) -> bool:

@@ -110,6 +110,11 @@ def remote_file(name: str, directory: str, size: Any, doing: str, **more: Any) -
     return RemoteFile(name=name, directory=directory, size=size or 0, **more)
 
 
+def new_allocation(headers: Mapping[str, str]) -> bool | None:
+    """Return whether a session was allocated for an execution; None where no header says."""
+    return {"true": True, "false": False}.get(headers.get("x-ms-new-allocation", "").lower())
+
+
 def session_info(body: Mapping[str, Any], doing: str) -> SessionInfo:
     """Return a session as the service describes it."""
     return SessionInfo(

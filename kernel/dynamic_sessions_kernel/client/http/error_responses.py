@@ -53,6 +53,16 @@ _FILE_NAME = _Row(
     "-_.@$&=;,#%^(), no dot in a folder's name, and at most five folders deep.{quote}",
 )
 
+_FULL = _Row(
+    PoolFullError,
+    "The pool has no session to spare ({status}). Delete sessions that are not needed or wait "
+    "until some cool down, then try again; `az containerapp sessionpool update --max-sessions` "
+    "enlarges the pool.{quote}",
+)
+#: How the service says that a pool is full where no code says it (docs/service.md, "Errors").
+_FULL_TEXT = re.compile(r"allocating pod|no more sessions", re.IGNORECASE)
+_FULL_STATUSES = {404, 429, 500}
+
 #: By the service's code, whatever the status: codes say more.
 _BY_CODE: dict[str, _Row] = {
     "FileNotFound": _Row(
@@ -61,6 +71,7 @@ _BY_CODE: dict[str, _Row] = {
         "session that cooled down lost its files.",
     ),
     # What a missing file is called at its deletion (docs/service.md, "Files").
+    "SessionsCountExceedsLimit": _FULL,
     "FileNameInvalid": _FILE_NAME,
     "FilePathInvalid": _FILE_NAME,
     "NoSessionFoundError": _NO_SESSION,
@@ -114,12 +125,7 @@ _BY_STATUS: dict[int, _Row] = {
         "Too large for the service (413, {doing}): it takes files of up to 128 MB. Split the file "
         "or compress it.",
     ),
-    429: _Row(
-        PoolFullError,
-        "The pool has no session to spare (429). Delete sessions that are not needed or wait until "
-        "some cool down, then try again; `az containerapp sessionpool update --max-sessions` "
-        "enlarges the pool.{quote}",
-    ),
+    429: _FULL,
 }
 _UNAVAILABLE = _Row(
     UnavailableError, "The service is in trouble ({status}, {doing}). {if_lost}{quote}"
@@ -149,16 +155,15 @@ def service_error(
     """
     body = _envelope(content)
     code = _text(body.get("code")) or headers.get("x-ms-error-code", "")
-    row = _BY_CODE_AND_STATUS.get((code, status)) or _BY_CODE.get(code) or _BY_STATUS.get(status)
-    if row is None:
-        row = _UNAVAILABLE if status in _TROUBLE else _OTHER
+    said = _text(body.get("message")) or _text(body.get("detail"))
+    row = _row(status, code, said)
     message = row.sentence.format(
         doing=call.doing,
         host=host,
         status=status,
         version=call.params.get("api-version", ""),
         if_lost=call.if_lost,
-        quote=_quote(code, _text(body.get("message")) or _text(body.get("detail"))),
+        quote=_quote(code, said),
     )
     error = row.kind(
         scrub(message, secrets),
@@ -168,6 +173,44 @@ def service_error(
     )
     error.retry_after = _seconds(headers.get("retry-after", ""))
     return error
+
+
+def _row(status: int, code: str, said: str) -> _Row:
+    row = _BY_CODE_AND_STATUS.get((code, status)) or _BY_CODE.get(code)
+    if row is None and status in _FULL_STATUSES and _FULL_TEXT.search(said):
+        row = _FULL
+    row = row or _BY_STATUS.get(status)
+    return row or (_UNAVAILABLE if status in _TROUBLE else _OTHER)
+
+
+def nothing_found(error: PoolNotFoundError, call: ApiRequest, host: str) -> ServiceError:
+    """Return the error for a call that found nothing at a pool that is there.
+
+    A file's call finds no file then. Of others the documentation says that the pool is full; one
+    that lacks the call can answer alike.
+
+    Args:
+        error: the service's, whose codes are kept.
+        call: what was asked.
+        host: of the pool.
+    """
+    if call.names_file:
+        row = _BY_CODE["FileNotFound"]
+        return row.kind(
+            row.sentence.format(doing=call.doing),
+            status=error.status,
+            code=error.code,
+            trace_id=error.trace_id,
+        )
+    return PoolFullError(
+        f"The pool at {host} is there, but it has no session to spare ({error.status}), or it does "
+        f"not offer {call.doing} in API version {call.params.get('api-version', '')}. Delete "
+        "sessions that are not needed or wait until some cool down; if that does not help, check "
+        "`api_version` (DYNAMIC_SESSIONS_API_VERSION).",
+        status=error.status,
+        code=error.code,
+        trace_id=error.trace_id,
+    )
 
 
 def given_token_refused(error: UnauthorizedError, call: ApiRequest) -> UnauthorizedError:

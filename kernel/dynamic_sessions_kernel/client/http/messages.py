@@ -68,6 +68,8 @@ class ApiRequest:
         doing: what it does, to complete "The service refused …", such as `listing files`.
         params: the query, `api-version` always among it.
         body: makes the body, anew for each attempt; None for none.
+        allocates: whether it allocates the session that it names, if there is none.
+        names_file: whether it is about one file that is there.
         repeatable: whether doing it twice is the same as doing it once.
         if_lost: what to say when no response came: what is unknown, and what to do.
         headers: beyond those that every call has.
@@ -78,6 +80,8 @@ class ApiRequest:
     doing: str
     params: Mapping[str, str] = field(repr=False)
     body: Callable[[], Body] | None = None
+    allocates: bool = False
+    names_file: bool = False
     repeatable: bool = True
     if_lost: str = "Try again."
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -155,6 +155,7 @@ class Transport:
         self._attempts = attempts
         self._http = open_connections(endpoint, idle_seconds=timeouts.idle)
         self._closed = threading.Event()
+        self._look_again: Callable[[ServiceError, ApiRequest], ServiceError] | None = None
         self.counter = Counter()
 
     @property
@@ -169,6 +170,16 @@ class Transport:
             examine: raises an `OSError` where a connection must not be used.
         """
         examine_connections(self._http, examine)
+
+    def look_again_with(
+        self, look_again: Callable[[ServiceError, ApiRequest], ServiceError]
+    ) -> None:
+        """Have each refusal of the service looked at again before it is raised.
+
+        Args:
+            look_again: returns what the refusal of a call means; it may make calls of its own.
+        """
+        self._look_again = look_again
 
     def close(self) -> None:
         """Close the connections and end all waiting between attempts. Repeatable."""
@@ -309,7 +320,7 @@ class Transport:
             )
         identifier = call.params.get("identifier", "")
         secrets = [value for value in (identifier, quote(identifier), token) if value]
-        return service_error(
+        error = service_error(
             incoming.status,
             incoming.headers,
             incoming.beginning(time.monotonic() + self.timeouts.connect),
@@ -317,6 +328,7 @@ class Transport:
             host=host,
             secrets=secrets,
         )
+        return error if self._look_again is None else self._look_again(error, call)
 
 
 def _read_whole(incoming: Incoming, until: float) -> ApiResponse:

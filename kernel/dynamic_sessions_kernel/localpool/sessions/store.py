@@ -156,7 +156,7 @@ class SessionStore:
         except (LocalPoolError, OSError) as error:
             if self._sessions.get(identifier) is task:
                 del self._sessions[identifier]
-            raise errors.failed(f"Error happened when allocating pod: {error}") from None
+            raise errors.failed(f"The session could not be started: {error}") from None
 
     def _full(self) -> bool:
         for identifier, task in list(self._sessions.items()):

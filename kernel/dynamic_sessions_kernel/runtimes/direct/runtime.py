@@ -303,7 +303,7 @@ class DirectRuntime(Runtime):
         return future.done()
 
     def _execute(self, code: str) -> ExecutionResult:
-        return self._session.execute(code, max_output=MAX_OUTPUT_CHARS)
+        return self._session.execute(code, max_output=MAX_OUTPUT_CHARS, settle=True)
 
     def _late(self, running: asyncio.Future[ExecutionResult], parent: str) -> None:
         """Show in an interrupted cell what its code printed until its end."""
