@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,3 +50,85 @@ def test_others_who_use_the_session_get_their_own_output(notebook) -> None:
     other = notebook.place.session.execute("print('theirs'); shared")
     assert (other.stdout, other.result) == ("theirs\n", 5)
     assert notebook.run("print('ours')").stdout == "ours\n"
+
+
+def once(spoil: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Spoil the first execution and leave the others as they are."""
+    spoilt = iter([True])
+    return lambda forward: spoil(forward) if next(spoilt, False) else forward()
+
+
+def lose(forward: Any) -> None:
+    forward()
+
+
+SPOILT = {
+    "lost": lose,
+    "cut": lambda forward: dataclasses.replace(forward(), cut=20),
+    "empty": lambda forward: dataclasses.replace(forward(), body=b""),
+    "not JSON": lambda forward: dataclasses.replace(forward(), body=b"<html>"),
+    "an answer of a gateway": lambda forward: dataclasses.replace(forward(), status=502, body=b""),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_the_outcome_of_a_cell_whose_answer_is_spoilt_is_asked_for(notebook, way, kind) -> None:
+    notebook.run("pass")
+    way.hurt(once(SPOILT[kind]))
+    line = kind.replace(" ", "-")
+    ran = notebook.run(notebook.place.mark(line) + f"print('{line}')\n6 * 7")
+    assert (ran.status, ran.stdout, ran.result) == ("ok", f"{line}\n", "42")
+    assert notebook.place.ran(line) == 1
+
+
+def test_where_the_service_knows_nothing_of_it_the_cell_says_that_it_may_have_run(
+    notebook, way
+) -> None:
+    notebook.run("pass")
+    way.hurt(once(lambda _: None))
+    error = notebook.run(notebook.place.mark("unsent") + "print('unsent')").error
+    assert error.startswith("AnswerLostError: ")
+    assert "It is unknown whether the code ran" in error
+    assert notebook.place.ran("unsent") == 0
+    assert notebook.run("1").result == "1"
+
+
+def test_one_that_is_cancelled_says_so_and_one_that_is_refused_runs_later(notebook, way) -> None:
+    notebook.run("kept = 3")
+    cancelled = b'{"id": "1", "status": "Canceled", "result": {}}'
+    way.hurt(once(lambda _: way.reply(200, cancelled)))
+    error = notebook.run(notebook.place.mark("cancelled")).error
+    assert error.startswith("ExecutionAbortedError: The service cancelled this execution.")
+    way.hurt(once(lambda _: way.reply(429)))
+    assert notebook.run(notebook.place.mark("busy") + "kept").result == "3"
+    assert notebook.place.lines("ran").count("busy") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "Unauthorized"), (403, "Forbidden"), (503, "Unavailable")]
+)
+def test_a_refusal_keeps_variables_and_runs_nothing(notebook, way, status, kind) -> None:
+    notebook.run("kept = 4")
+    way.hurt(lambda _: way.reply(status))
+    line = f"refused-{status}"
+    assert notebook.run(notebook.place.mark(line)).error.startswith(f"{kind}Error: ")
+    way.heal()
+    assert notebook.place.ran(line) == 0
+    assert notebook.run("kept").result == "4"
+
+
+def test_without_network_a_cell_says_that_nothing_was_sent(notebook, way) -> None:
+    notebook.run("kept = 5")
+    way.unplug()
+    error = notebook.run(notebook.place.mark("offline")).error
+    assert error.startswith("NotSentError: ")
+    assert "Nothing was sent" in error
+    way.heal()
+    assert notebook.run("kept").result == "5"
+    assert notebook.place.ran("offline") == 0
+
+
+def test_an_answer_that_comes_late_is_waited_for(notebook, way) -> None:
+    way.hurt(once(lambda forward: dataclasses.replace(forward(), pause=2.5)))
+    assert notebook.run(notebook.place.mark("late") + "print('late')").stdout == "late\n"
+    assert notebook.place.ran("late") == 1

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dynamic_sessions_kernel.errors import SessionLostError
 
-from .inside.envelope import EnvelopeError
+from .inside.envelope import PREFIX, EnvelopeError
 from .inside.stream import Incoming
 from .remote_code import exchanging, loading, starting
-from .responses import read_answer
+from .responses import LOST, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +108,8 @@ class Exchanges:
         self._folder = folder
         self._read = read
         self._boot = ""
+        # Which container the relay is in, where the service says so.
+        self._container = ""
         self._incoming: Incoming | None = None
         # Whether the service's interpreter is known to have loaded what makes an exchange.
         self._loaded = False
@@ -134,6 +136,8 @@ class Exchanges:
             read_timeout=call.read_timeout,
             attempts=1,
         )
+        if self._replaced(result):
+            raise SessionLostError(LOST)
         if loaded and make is exchanging and result.succeeded and not result.result:
             return None  # another interpreter, or a fresh one
         try:
@@ -141,8 +145,18 @@ class Exchanges:
         except EnvelopeError as error:
             length = len(result.result) if isinstance(result.result, str) else 0
             raise DamagedError(error, length) from None
-        self._loaded = True
+        self._loaded, self._container = True, result.container
         return Outcome(answer, [] if self.ended else self._take(answer))
+
+    def _replaced(self, result: ExecutionResult) -> bool:
+        """Whether the relay's session was replaced by the one that answers, as its headers say.
+
+        A relay that answers is there, whatever they say.
+        """
+        if not self._boot or (isinstance(result.result, str) and PREFIX in result.result):
+            return False
+        another = bool(self._container) and result.container not in ("", self._container)
+        return another or result.new_allocation is True
 
     def _take(self, answer: Answer) -> list[Any]:
         if self._boot and answer.boot != self._boot:

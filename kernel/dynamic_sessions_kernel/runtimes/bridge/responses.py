@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #: whole from the open-source container, while a cut at 4096 is what its stdout gets.
 LARGEST, SMALLEST, FIRST = 4 << 20, 2 << 10, 1 << 20
 
-_LOST = (
+#: What the person reads where the session is another one.
+LOST = (
     "The service replaced the session by a fresh one, so its variables and files are gone, and "
     "the cells that waited were not run. Run what you need again, from the top."
 )
@@ -112,6 +113,8 @@ def read_answer(result: ExecutionResult) -> Answer:
             connection is over.
     """
     if not result.succeeded:
+        if result.status == "Canceled":
+            raise ServiceInterpreterError("The service cancelled what was asked.")
         if _INTERPRETER_TROUBLE.match(result.stderr):
             raise ServiceInterpreterError("The service's interpreter was restarted.")
         last = result.stderr.strip().rpartition("\n")[2][-300:]
@@ -126,7 +129,7 @@ def read_answer(result: ExecutionResult) -> Answer:
     if refused == "taken":
         raise TakenOverError(_TAKEN)
     if refused == "boot":
-        raise SessionLostError(_LOST)
+        raise SessionLostError(LOST)
     if refused is not None:
         raise EnvelopeError(f"the relay refused: {str(refused)[:200]}")
     return _checked(head, data, len(text))
@@ -134,7 +137,7 @@ def read_answer(result: ExecutionResult) -> Answer:
 
 def _raise_for_visit(text: str) -> None:
     if ABSENT in text:
-        raise SessionLostError(_LOST)
+        raise SessionLostError(LOST)
     if DEAD in text:
         raise InterpreterRestartedError(_RELAY_DIED)
     if FAILED in text:

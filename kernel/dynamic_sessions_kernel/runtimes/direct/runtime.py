@@ -353,7 +353,7 @@ class DirectRuntime(Runtime):
                 )
             )
         if remote_code.nobody_there(result):
-            self._lose(self._gone(result.container))
+            self._lose(self._gone(result))
         failure = service_failure(result)
         if isinstance(failure, InterpreterRestartedError):
             self._lose(failure)
@@ -362,9 +362,10 @@ class DirectRuntime(Runtime):
         if failure is not None:
             raise failure
 
-    def _gone(self, container: str) -> DynamicSessionsError:
+    def _gone(self, result: ExecutionResult) -> DynamicSessionsError:
         again = "Nothing of this cell ran in it. Run the cells again that made what you need."
-        if container and container == self._container:
+        same = bool(result.container) and result.container == self._container
+        if same and not result.new_allocation:
             return InterpreterRestartedError(
                 "The session's Python is a fresh one since the last cell: all variables are gone, "
                 f"the files in /mnt/data are kept. {again}"
