@@ -58,6 +58,10 @@ class Cell:
         control: makes what commands act on the session with.
         consent: makes what commands ask the person with.
         runs: called when a cell without commands is with the session: others may follow it.
+
+    Attributes:
+        interrupted: whether it was interrupted.
+        ended: set once it has ended, with all that it shows on its way.
     """
 
     def __init__(
@@ -87,9 +91,12 @@ class Cell:
         self._stopped = asyncio.Event()
         self._runtime: Runtime | None = None
         self._began = False
+        self.interrupted = False
+        self.ended = asyncio.Event()
 
     def interrupt(self) -> None:
         """Interrupt the cell wherever it is; called on the kernel's loop."""
+        self.interrupted = True
         if self._runtime is not None:
             self._runtime.interrupt()
         else:
@@ -105,6 +112,12 @@ class Cell:
 
     async def run(self) -> Content:
         """Run the cell; returns `execute_reply` content, and never raises but for cancellation."""
+        try:
+            return await self._replied()
+        finally:
+            self.ended.set()
+
+    async def _replied(self) -> Content:
         try:
             return await self._run()
         except _Interrupted:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ HELP_LINKS = [
 _COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
-#: Seconds that the end may take; front ends kill after 2.5.
-_LEAVE_SECONDS = 1.5
+#: Seconds that the end may take, without a cell that runs and with one; front ends kill after 2.5.
+_LEAVE_SECONDS, _LEAVE_CELL_SECONDS = 1.5, 2.1
+#: Those of them in which the cell may show where it was interrupted: an exchange is held for 1.0.
+_LAST_TRACEBACK_SECONDS = 1.2
 
 _log = logging.getLogger(__name__)
 
@@ -404,7 +407,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         return {"status": "ok", "restart": restart}
 
     async def leave(self, *, ended: bool, asked: bool) -> None:
-        """Let go of the session within 1.5 s; only the first call counts.
+        """Let go of the session in time; only the first call counts.
 
         Args:
             ended: whether the kernel ends for good.
@@ -413,12 +416,26 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         if self._left:
             return
         self._left = True
-        self._interrupt()
         try:
-            closing = self._sessions.close(ended=ended, asked=asked)
-            await asyncio.wait_for(closing, _LEAVE_SECONDS)
+            async with asyncio.timeout(_LEAVE_CELL_SECONDS if self._cell else _LEAVE_SECONDS):
+                await self._end_cell()
+                await self._sessions.close(ended=ended, asked=asked)
         except (DynamicSessionsError, TimeoutError) as error:
             _log.debug("the session was not let go of: %s", type(error).__name__)
+
+    async def _end_cell(self) -> None:
+        """Interrupt the cell that runs, and let the person see where: after a time-out it matters.
+
+        Jupyter interrupts before it asks for the end. A second interrupt could end the traceback.
+        """
+        cell = self._cell
+        if cell is None:
+            self._interrupt()
+            return
+        if not cell.interrupted:
+            self._interrupt()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(cell.ended.wait(), _LAST_TRACEBACK_SECONDS)
 
 
 def _encodable(code: str) -> str:
