@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pool import running_pool
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
@@ -75,6 +77,19 @@ def test_a_near_miss_names_the_command(embedded, cell: str) -> None:
 
 def test_a_cell_that_fails_otherwise_gets_no_advice(embedded) -> None:
     assert embedded.run("1 / 0").notices == ""
+
+
+def test_a_full_pool_names_the_commands_that_make_room(start_notebook) -> None:
+    with running_pool("--max-sessions", "1") as pool, pool.client() as client:
+        session = client.session("0123456789abcdef")
+        session.execute("1")
+        notebook = start_notebook({**pool.environment, "DYNAMIC_SESSIONS_RUNTIME": "direct"})
+        ran = notebook.run("6 * 7")
+        assert ran.error.startswith("PoolFullError: The pool has no session to spare")
+        assert "`%session delete PREFIX`" in one_line(ran.notices)
+        assert notebook.run_answering("%session delete 01234567", "y").status == "ok"
+        assert notebook.run("6 * 7").result == "42"
+        notebook.close()
 
 
 def test_elsewhere_wheels_are_the_way_without_a_network(direct) -> None:

@@ -64,7 +64,7 @@ def test_what_a_pipeline_reads_is_bounded_and_named_where_it_is_left_out() -> No
     message, notice = passed(OutputFilter(), "display_data", content)
     assert message.content["data"] == {"text/plain": "<output>"}
     assert message.content["metadata"] == {}
-    assert mime in notice.content["text"]
+    assert mime in notice.content["data"]["text/plain"]
     assert set(shown({"application/vdom.v1+json": {}})["data"]) == {"text/plain"}
 
 
@@ -73,7 +73,7 @@ def test_a_picture_must_be_one() -> None:
         OutputFilter(), "display_data", {"data": {"image/png": "PGh0bWw+", "text/plain": "x"}}
     )
     assert message.content["data"] == {"text/plain": "x"}
-    assert "image/png was left out" in notice.content["text"]
+    assert "image/png was left out" in notice.content["data"]["text/plain"]
 
 
 def test_a_picture_may_not_unpack_to_gigabytes() -> None:
@@ -89,8 +89,8 @@ def test_an_unknown_type_is_left_out_and_said_once() -> None:
     content = {"data": {"application/x-odd": "1", "text/plain": "x"}, "metadata": {}}
     first = passed(gate, "display_data", content)
     again = passed(gate, "display_data", content)
-    assert [message.msg_type for message in first] == ["display_data", "stream"]
-    assert "application/x-odd" in first[1].content["text"]
+    assert [message.msg_type for message in first] == ["display_data", "display_data"]
+    assert "application/x-odd" in first[1].content["data"]["text/plain"]
     assert first[1].parent == "request"
     assert [message.msg_type for message in again] == ["display_data"]
     assert again[0].content["data"] == {"text/plain": "x"}
@@ -150,7 +150,7 @@ def test_comms_wait_for_trust_and_then_pass_in_order() -> None:
     opened = Message("comm_open", {"comm_id": "1"}, "a", buffers=(b"x",))
     told = Message("comm_msg", {"comm_id": "1"}, "b")
     (notice,) = gate.pass_message(opened)
-    assert "%session trust" in notice.content["text"]
+    assert "%session trust" in notice.content["data"]["text/plain"]
     assert gate.pass_message(told) == []
     assert gate.trust() == [opened, told]
     assert gate.trusted

@@ -56,7 +56,7 @@ def test_proposed_input_cannot_command_this_kernel(text: str, mode: Any) -> None
     reply = gate.pass_reply("execute_reply", {"status": "ok", "payload": payload})
     assert reply["payload"] == payload[1:]
     _, notice = gate.pass_message(Message("stream", {"name": "stdout", "text": "x"}, "p"))
-    assert "it was refused" in notice.content["text"]
+    assert "it was refused" in notice.content["data"]["text/plain"]
 
 
 def test_an_inspection_is_shown_as_an_output_would_be() -> None:

@@ -59,7 +59,9 @@ def test_a_full_pool_is_told_at_once_and_waited_for(start_pool) -> None:
     cell = second.send(second.place.mark("waited") + "print('waited')")
     notice = second.until(cell, "display_data")["data"]["text/plain"]
     assert "The pool has no session to spare (429)" in notice
-    assert "interrupt to stop waiting" in notice
+    assert "cannot be reached" not in notice
+    assert "Interrupt to stop waiting" in notice
+    assert "`%session delete PREFIX`" in notice
     first.close()
     ran = second.wait(cell)
     assert ran.stdout == "waited\n"

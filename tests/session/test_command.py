@@ -53,6 +53,7 @@ def test_the_table_tells_of_the_session(used) -> None:
     assert table["software"].endswith(" packages")
     assert "ago" in table["created"]
     assert "(in " in table["expires"]
+    assert "(in 60 min), and longer if a cell runs" in table["kept until"]
     assert table["round trip"].endswith(" ms")
     assert "sent" in table["moved"]
     assert int(table["executions"]) > 0
@@ -91,8 +92,41 @@ def test_restart_clears_variables_and_keeps_files(notebook) -> None:
 def test_new_keeps_nothing_and_the_code_below_runs_in_the_fresh_session(notebook) -> None:
     notebook.run("x = 1; open('gone.txt', 'w').close()")
     ran = notebook.run("%session new\nimport os\n'x' in globals(), os.listdir()")
-    assert "was deleted" in ran.stdout
+    assert "was deleted, variables and files, and starts anew under the same" in ran.stdout
+    assert "fresh" not in ran.stdout
     assert ran.result == "(False, [])"
+
+
+def test_a_session_that_nothing_keeps_has_no_such_row(new_notebook, runtime) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME=runtime, DYNAMIC_SESSIONS_KEEP_ALIVE="0")
+    notebook.run("1")
+    assert "kept until" not in rows(notebook.run("%session"))
+
+
+def test_delete_asks_and_deletes_another_session_and_no_other(new_notebook, local_pool) -> None:
+    notebook = new_notebook()
+    notebook.run("x = 1")
+    with local_pool.client() as pool:
+        other, spared = (pool.session(uuid.uuid4().hex) for _ in range(2))
+        for session in (other, spared):
+            session.execute("1")
+        command = f"%session delete {other.identifier[:8]}…"
+        refused = notebook.run_answering(command, "n")
+        assert refused.error == "CommandError: You did not agree. Nothing was deleted."
+        assert "cannot ask" in notebook.run(command).error
+        own = notebook.run(f"%session delete {identifier_of(notebook)[:8]}").error
+        assert "`%session stop` deletes it" in own
+        assert other.identifier in local_pool.identifiers()
+        cell = notebook.send(command, allow_stdin=True)
+        question = notebook.asked()
+        assert f"Delete session {other.identifier[:8]}… with" in question["content"]["prompt"]
+        notebook.answer("y", question)
+        assert "was deleted" in notebook.wait(cell).stdout
+        left = local_pool.identifiers()
+        assert other.identifier not in left
+        assert {spared.identifier, identifier_of(notebook)} <= left
+        spared.delete()
+    assert notebook.run("x").result == "1"
 
 
 def test_stop_deletes_the_session_and_the_next_code_starts_another(notebook, local_pool) -> None:
@@ -226,6 +260,7 @@ def released(notebook):
         ("%session start", "is not known"),
         ("%session new now", "nothing behind it"),
         ("%session attach", "beginning of one session's identifier"),
+        ("%session delete", "beginning of one session's identifier"),
         ("if True:\n    %session new", "%session"),
     ],
 )
@@ -239,7 +274,7 @@ def test_what_cannot_be_is_said_before_anything_happens(used, code, said) -> Non
 @pytest.mark.parametrize(
     ("code", "matches"),
     [
-        ("%session ", ("status", "list", "restart", "new", "stop", "attach", "trust")),
+        ("%session ", ("status", "list", "restart", "new", "stop", "attach", "delete", "trust")),
         ("%session st", ("status", "stop")),
         ("x = %session tr", ("trust",)),
         ("%session attach ", ()),

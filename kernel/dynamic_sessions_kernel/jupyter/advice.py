@@ -12,6 +12,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from dynamic_sessions_kernel.errors import PoolFullError
 from dynamic_sessions_kernel.magics.near_misses import asks_the_shell, near_miss
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ _ELSEWHERE = (
     "If the pool has no network, bring a package as wheels: on your machine `pip download "
     "--only-binary=:all: -d wheels NAME`, then here `%upload wheels/*.whl` and `%pip install "
     "--no-index --find-links /mnt/data NAME`."
+)
+_MAKE_ROOM = (
+    "`%session list` shows the pool's sessions; `%session delete PREFIX` deletes one of them, and "
+    "`%session stop` in another notebook that notebook's own. Then run the cell again."
 )
 _INSTALL = "The session lacks that module; `%pip install NAME` installs it. "
 
@@ -78,6 +83,8 @@ class Advice:
             return _lacking(embedded=embedded)
         if failed and reply.get("ename") == "ModuleNotFoundError":
             return self._missing(code, str(reply.get("evalue", "")), embedded=embedded)
+        if failed and reply.get("ename") == PoolFullError.__name__:
+            return _MAKE_ROOM
         return near_miss(code) if failed or asks_the_shell(code) else None
 
     def _missing(self, code: str, evalue: str, *, embedded: bool) -> str | None:

@@ -7,7 +7,12 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
+from dynamic_sessions_kernel.errors import (
+    CommandError,
+    DynamicSessionsError,
+    InterpreterRestartedError,
+    SessionLostError,
+)
 from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, make_plan
 from dynamic_sessions_kernel.messages import Message, Part
 from dynamic_sessions_kernel.threads import start_call
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 #: Seconds that a command has, once interrupted, to say by itself what it has done.
 _COMMAND_GRACE_SECONDS = 1.0
 _STOPPED = "Interrupted before anything of this cell ran."
+_WAITED = "The cells that waited were not run."
 _STOPPED_LATER = "Interrupted: of this cell, only what stands above the command ran."
 
 _log = logging.getLogger(__name__)
@@ -57,6 +63,7 @@ class Cell:
         show: takes what was made here for the page; it passes no filter.
         control: makes what commands act on the session with.
         consent: makes what commands ask the person with.
+        others_wait: whether other cells wait behind this one.
         runs: called when a cell without commands is with the session: others may follow it.
 
     Attributes:
@@ -75,6 +82,7 @@ class Cell:
         show: Emit,
         control: Callable[[Cancelled], SessionProtocol],
         consent: Callable[[Request, Cancelled], Consent],
+        others_wait: Callable[[], bool] = lambda: False,
         runs: Callable[[], None] = lambda: None,
     ) -> None:
         self._request = request
@@ -86,6 +94,7 @@ class Cell:
         self._folder = folder
         self._control = control
         self._consent = consent
+        self._others_wait = others_wait
         self._runs = runs
         self._stop = threading.Event()
         self._stopped = asyncio.Event()
@@ -129,7 +138,7 @@ class Cell:
             return self._failed(name, str(error))
         except DynamicSessionsError as error:
             self._sessions.failed(error)
-            return self._failed(type(error).__name__, str(error))
+            return self._failed(type(error).__name__, self._told(error))
         except Exception as error:  # noqa: BLE001 - see below
             # Without a reply the front end would wait for ever.
             _log.exception("a cell failed in the kernel itself")
@@ -221,6 +230,11 @@ class Cell:
             _log.debug("a cell was not counted: %s", type(error).__name__)
         finally:
             self._runtime = None
+
+    def _told(self, error: DynamicSessionsError) -> str:
+        lost = isinstance(error, SessionLostError | InterpreterRestartedError)
+        stops = bool(self._request.content.get("stop_on_error", True))
+        return f"{error} {_WAITED}" if lost and stops and self._others_wait() else str(error)
 
     def _failed(self, ename: str, evalue: str) -> Content:
         count = self._count

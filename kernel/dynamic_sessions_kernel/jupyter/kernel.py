@@ -261,6 +261,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             show=self._publisher.show,
             control=self._control,
             consent=self._consent_of,
+            others_wait=lambda: self._line.holds_cells,
             runs=self._follow,
         )
         try:

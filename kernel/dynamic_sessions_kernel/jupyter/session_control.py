@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import wait
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from dynamic_sessions_kernel.client.endpoint import AZURE_DOMAIN, shorten
 from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
 from dynamic_sessions_kernel.magics.base import CommandInterruptedError
 from dynamic_sessions_kernel.magics.session_protocol import Change, Listed, Status
+
+from .session_lookup import delete_if_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -94,6 +97,7 @@ class SessionController:
             packages=None if metadata is None else len(metadata.packages),
             created=None if info is None else info.created,
             expires=None if info is None else info.expires,
+            kept_until=_after(runtime.kept_for_seconds),
             round_trip=took,
             trouble=" ".join(trouble),
         )
@@ -125,6 +129,19 @@ class SessionController:
         self._forget()
         return Change(deleted=_short(deleted))
 
+    def delete(self, prefix: str, agree: Callable[[str], None]) -> Change:
+        """Delete a living session that this kernel does not use."""
+        pool, chosen = self._chosen(prefix)
+        own = self._wait(self._manager.in_use()).session
+        if own is not None and own.identifier == chosen.identifier:
+            raise CommandError(
+                "That is this kernel's own session; `%session stop` deletes it. Nothing was done."
+            )
+        agree(shorten(chosen.identifier))
+        if not delete_if_there(pool.session(chosen.identifier)):
+            raise CommandError("That session was gone already.")
+        return Change(deleted=shorten(chosen.identifier))
+
     def restart(self) -> Change:
         """Start Python afresh in the same session."""
         return Change(_short(self._wait(self._manager.restart())))
@@ -132,6 +149,10 @@ class SessionController:
     def attach(self, prefix: str) -> Change:
         """Take over a living session."""
         pool, chosen = self._chosen(prefix)
+        used = self._wait(self._manager.in_use())
+        ours = used.session is not None and used.session.identifier == chosen.identifier
+        if ours and used.runtime is not None and used.runtime.connected:
+            raise CommandError("This kernel uses that session already.")
         left = self._wait(self._manager.attach(pool.session(chosen.identifier)))
         self._forget()
         runtime = self._wait(self._manager.in_use()).runtime
@@ -154,10 +175,7 @@ class SessionController:
                 f"{len(found)} living sessions' identifiers begin with {word}; nothing was "
                 "changed. Give more of the one you mean."
             )
-        pool, session, runtime, _ = self._wait(self._manager.in_use())
-        ours = session is not None and session.identifier == found[0].identifier
-        if ours and runtime is not None and runtime.connected:
-            raise CommandError("This kernel uses that session already.")
+        pool = self._wait(self._manager.in_use()).pool
         assert pool is not None  # noqa: S101 - its sessions were listed
         return pool, found[0]
 
@@ -184,6 +202,10 @@ class SessionController:
                     "Interrupted before it was done; %session shows how things are now."
                 )
         return future.result()
+
+
+def _after(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def _where(used: InUse) -> str:

@@ -51,6 +51,14 @@ class WaitingLine:
         """Append a message that waits for its turn."""
         self._waiting.append(message)
 
+    @property
+    def holds_cells(self) -> bool:
+        """Whether a cell waits, here or in the session."""
+        return any(
+            message["header"]["msg_type"] == "execute_request"
+            for message in (*self._ahead, *self._waiting)
+        )
+
     def leave(self, message: dict[str, Any]) -> None:
         """Take a message out, whose turn has come."""
         line = self._ahead or self._waiting

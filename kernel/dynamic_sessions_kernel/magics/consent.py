@@ -91,6 +91,27 @@ class Consent:
         if self.ask(question).strip() not in _YES:
             raise CommandError("You did not agree. The session is not trusted.")
 
+    def to_delete(self, identifier: str) -> None:
+        """Ask whether a session is to be deleted that this kernel does not use.
+
+        Args:
+            identifier: what may be shown of its identifier.
+
+        Raises:
+            CommandError: the person did not agree, or cannot be asked.
+        """
+        if self.ask is None:
+            raise CommandError(
+                "Deleting another session needs your consent, and this front end cannot ask for "
+                "it. Nothing was deleted."
+            )
+        question = (
+            f"Delete session {identifier} with its variables and files? Another notebook, or "
+            "another person, may be using it. [y/N] "
+        )
+        if self.ask(question).strip() not in _YES:
+            raise CommandError("You did not agree. Nothing was deleted.")
+
     def _asks_for(self, path: str, folder: Path) -> bool:
         real = os.path.realpath(path)
         if real in self.agreed or any(_plainly_inside(real, allowed) for allowed in self.allowed):

@@ -24,10 +24,11 @@ _HELP = """\
 %session new              delete this kernel's session, start a fresh one: nothing stays
 %session stop             delete the session; the next cell that runs code starts another
 %session attach PREFIX    take over the session whose identifier begins so, variables included
+%session delete PREFIX    delete another session of the pool, to make room; asks first
 %session trust            let everything that this session outputs into the page
 
-`attach` takes a beginning that only one session of `list` has. The kernel that used the session
-says at its next cell that it was taken over. The session that you leave lives on until it cools
+`attach` and `delete` take a beginning that only one session of `list` has. The kernel whose session
+was attached elsewhere says so at its next cell. The session that you leave lives on until it cools
 down, and `new` returns to one of your own.
 
 `trust` lifts the isolation of outputs, for this session and until it is gone: scripts in outputs
@@ -61,10 +62,11 @@ class SessionMagic(Magic):
                 f"%session {self._word[:40]!r} is not known; it is one of {known}. "
                 "%session? explains."
             )
-        if len(rest) != (self._word == "attach"):
+        takes_prefix = self._word in {"attach", "delete"}
+        if len(rest) != takes_prefix:
             needs = (
                 "the beginning of one session's identifier; %session list shows them"
-                if self._word == "attach"
+                if takes_prefix
                 else "nothing behind it"
             )
             raise CommandError(f"%session {self._word} takes {needs}.")
@@ -86,6 +88,11 @@ class SessionMagic(Magic):
         matches = tuple(word for word in cls._words if word.startswith(typed))
         return Completion(matches, start, len(arguments))
 
+    @property
+    def _prefix(self) -> str:
+        """The beginning of an identifier, also as `list` shows it."""
+        return self._rest.rstrip("….")
+
     # -- the words --------------------------------------------------------------------------
 
     def _status(self, context: Context, control: SessionProtocol) -> None:
@@ -101,8 +108,14 @@ class SessionMagic(Magic):
     def _new(self, context: Context, control: SessionProtocol) -> None:
         change = control.new()
         said = f"A fresh session, {change.current}, is ready."
-        if change.deleted:
-            said += " The one that this kernel had made before was deleted: nothing of it is kept."
+        if change.deleted == change.current:
+            # The identifier is the kernel's own, and names the fresh session again.
+            said = (
+                f"The session {change.deleted} was deleted, variables and files, and starts anew "
+                "under the same identifier."
+            )
+        elif change.deleted:
+            said += f" The session {change.deleted} was deleted: nothing of it is kept."
         context.write(said + _left(change.left))
 
     def _stop(self, context: Context, control: SessionProtocol) -> None:
@@ -113,6 +126,10 @@ class SessionMagic(Magic):
             said = "There was no session to stop."
         context.write(f"{said} The next cell that runs code starts a fresh one.\n")
 
+    def _delete(self, context: Context, control: SessionProtocol) -> None:
+        change = control.delete(self._prefix, context.consent.to_delete)
+        context.write(f"The session {change.deleted} was deleted.\n")
+
     def _restart(self, context: Context, control: SessionProtocol) -> None:
         change = control.restart()
         context.write(
@@ -121,7 +138,7 @@ class SessionMagic(Magic):
         )
 
     def _attach(self, context: Context, control: SessionProtocol) -> None:
-        change = control.attach(self._rest.rstrip("…."))
+        change = control.attach(self._prefix)
         had = (
             "with its variables and files."
             if change.variables
@@ -148,6 +165,7 @@ class SessionMagic(Magic):
         "new": _new,
         "stop": _stop,
         "attach": _attach,
+        "delete": _delete,
         "trust": _trust,
     }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from dynamic_sessions_kernel.client.http.traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
 
@@ -28,6 +28,8 @@ class Status:
         python: the pool's languages with their versions; empty where unknown.
         packages: how many are installed; None where unknown.
         created, expires: None where unknown.
+        kept_until: when `keep_alive` lets the session cool down if nothing runs until then; None
+            where nothing keeps it.
         round_trip: seconds that one call took; None where none was answered.
         trouble: why the service did not say more; else empty.
     """
@@ -41,6 +43,7 @@ class Status:
     packages: int | None = None
     created: datetime | None = None
     expires: datetime | None = None
+    kept_until: datetime | None = None
     round_trip: float | None = None
     trouble: str = ""
 
@@ -96,6 +99,18 @@ class SessionProtocol(Protocol):
 
     def stop(self) -> Change:
         """Delete the session in use."""
+
+    def delete(self, prefix: str, agree: Callable[[str], None]) -> Change:
+        """Delete the one living session whose identifier begins so, another than the kernel's.
+
+        Args:
+            prefix: the beginning.
+            agree: called with what may be shown of the identifier, before anything is done; it
+                raises where the person does not agree.
+
+        Raises:
+            CommandError: none or several begin so, or it is the kernel's own.
+        """
 
     def restart(self) -> Change:
         """Start Python afresh in the same session, files kept."""

@@ -37,6 +37,8 @@ def status_table(status: Status) -> dict[str, str]:
         for name, moment in (("created", status.created), ("expires", status.expires))
         if moment is not None
     ]
+    if status.kept_until is not None:
+        rows.append(("kept until", f"{_moment(status.kept_until)}, and longer if a cell runs"))
     if status.round_trip is not None:
         rows.append(("round trip", f"{status.round_trip * 1000:.0f} ms"))
     sent, received = map(readable_size, (status.traffic.sent, status.traffic.received))

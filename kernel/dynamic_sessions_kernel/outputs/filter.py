@@ -95,7 +95,7 @@ class OutputFilter:
     def pass_message(self, message: Message) -> list[Message]:
         """Return what to send for a message of the session: itself, a replacement, or nothing.
 
-        A notice, where one is due, follows as a `stream` of the same parent.
+        A notice, where one is due, follows as an output of the same parent.
         """
         if message.msg_type not in _TRUSTED_TYPES or not isinstance(message.content, dict):
             return []
@@ -170,8 +170,10 @@ class _Known:
         for notice in (*self.pending, *due):
             if notice.key not in self.shown and len(self.shown) < _MAX_ID_CHARS:
                 self.shown.add(notice.key)
-                text = f"{'' if self.trusted else '[isolated] '}{notice.text}\n"
-                sent.append(Message("stream", {"name": "stderr", "text": text}, parent))
+                text = f"{'' if self.trusted else '[isolated] '}{notice.text}"
+                # No stream: what is no mistake of the cell's stands in no red box.
+                content: Content = {"data": {"text/plain": text}, "metadata": {}, "transient": {}}
+                sent.append(Message("display_data", content, parent))
         self.pending.clear()
         return sent
 

@@ -51,6 +51,11 @@ class Runtime(ABC):
     async def connect(self) -> None:
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
 
+    @property
+    def kept_for_seconds(self) -> float | None:
+        """How long an idle session is kept from cooling down yet; None where nothing keeps it."""
+        return None
+
     def raise_loss(self, *, keep: bool) -> None:
         """Raise what was lost since the last cell, before anything replaces it.
 

@@ -297,6 +297,12 @@ class RelayClient:
             poll = min(poll, max(self._times.shortest_poll, idle / 10))
         return self._exchanged + max(poll, self._retry.pause)
 
+    @property
+    def kept_for_seconds(self) -> float | None:
+        """How long the idle session is kept from cooling down yet; None where it is not."""
+        left = self._keep_alive - (time.monotonic() - self._active)
+        return left if left > 0 and self.state is State.OPEN else None
+
     def _waiting(self) -> bool:
         return self.state is State.OPENING or self._listener.busy()
 

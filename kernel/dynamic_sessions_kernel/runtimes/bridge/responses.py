@@ -24,12 +24,12 @@ LARGEST, SMALLEST, FIRST = 4 << 20, 2 << 10, 1 << 20
 
 #: What the person reads where the session is another one.
 LOST = (
-    "The service replaced the session by a fresh one, so its variables and files are gone, and "
-    "the cells that waited were not run. Run what you need again, from the top."
+    "The service replaced the session by a fresh one, so its variables and files are gone. Run "
+    "what you need again, from the top."
 )
 _RELAY_DIED = (
     "The session's Python was ended together with what connects it, so variables are gone; files "
-    "are kept, and the cells that waited were not run. Run what you need again, from the top."
+    "are kept. Run what you need again, from the top."
 )
 _TAKEN = (
     "Another kernel took this session over. Nothing of this cell ran; run it again to take the "

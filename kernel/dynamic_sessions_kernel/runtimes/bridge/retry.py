@@ -43,6 +43,10 @@ _RUNS_ON = (
     "answers; if not, it will not run."
 )
 _NOTHING_RAN = "Nothing ran; run the cell again to try once more."
+_MAKING_ROOM = (
+    "Interrupt to stop waiting; then `%session list` shows the pool's sessions, and `%session "
+    "delete PREFIX` deletes one of them."
+)
 _LARGE_CHARS = 16 << 10
 
 
@@ -124,7 +128,15 @@ class RetryPolicy:
         self._lengthen_pause(error)
         if waiting and now - self._since > self._times.shown_after:
             self._shown = True
-            self._show(_sentence(_words(error), now - self._since))
+            self._show(self._trouble(error, now - self._since))
+
+    def _trouble(self, error: Exception, seconds: float) -> str:
+        if not isinstance(error, PoolFullError):
+            return _sentence(_words(error), seconds)
+        return (
+            f"The pool is full since {seconds:.0f} s; the cell runs when there is room, and gives "
+            f"up after {self._times.opening_full:.0f} s. {error} {_MAKING_ROOM}"
+        )
 
     def _count_damage(self, error: Exception, *, opening: bool) -> None:
         self._damaged += 1

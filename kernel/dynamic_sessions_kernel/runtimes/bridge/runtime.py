@@ -135,6 +135,11 @@ class BridgeRuntime(Runtime):
         """Whether the session's relay is at hand."""
         return self._link is not None
 
+    @property
+    def kept_for_seconds(self) -> float | None:
+        """How long an idle session is kept from cooling down yet."""
+        return None if self._link is None else self._link.kept_for_seconds
+
     async def connect(self) -> None:
         """Start the relay in the session, or find it again. Repeatable.
 

@@ -52,10 +52,7 @@ FORWARDED_TYPES = {
 
 _ORIGINS = frozenset({"iopub", "shell", "control", "stdin", "relay"})
 _LONGEST_NAME = 512
-_ADVICE = (
-    "Variables are gone, files are kept, and the cells that waited were not run. Run what you "
-    "need again, from the top."
-)
+_ADVICE = "Variables are gone, files are kept. Run what you need again, from the top."
 
 
 @dataclass(frozen=True, slots=True)

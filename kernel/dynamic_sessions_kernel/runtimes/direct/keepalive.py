@@ -46,6 +46,13 @@ class KeepAlive:
         if self._task is not None and self._task.done():
             self.start()
 
+    @property
+    def left_seconds(self) -> float | None:
+        """How long it goes on if nobody uses the session; None where it has ended."""
+        if self._task is None or self._task.done():
+            return None
+        return max(0.0, self._limit - (time.monotonic() - self._last_use))
+
     def start(self) -> None:
         """Begin, on the running loop."""
         self.stop()

@@ -111,6 +111,11 @@ class DirectRuntime(Runtime):
         """Whether the session is at hand, with the variables of earlier cells."""
         return bool(self._boot)
 
+    @property
+    def kept_for_seconds(self) -> float | None:
+        """How long an idle session is kept from cooling down yet."""
+        return self._keep_alive.left_seconds if self._boot else None
+
     async def connect(self) -> None:
         """Allocate the session, or find it again, and make it ready for cells. Repeatable."""
         if self._boot:
