@@ -42,12 +42,14 @@ class Brought:
         kept: for each request, the messages that it caused and nobody has seen.
         error: the exception that ended the cell: `ename`, `evalue`, `traceback`; None for none.
         payload: for the front end, as in an `execute_reply`.
+        alive: whether something lives on in the session that may print later.
     """
 
     build: int
     kept: dict[str, list[Message]] = field(default_factory=dict)
     error: Content | None = None
     payload: list[Content] = field(default_factory=list)
+    alive: bool = False
 
     def messages(self, last: str) -> Iterator[Message]:
         """Yield all messages, those of earlier cells before those of the cell `last`."""
@@ -82,6 +84,7 @@ def read_brought(value: Mapping[str, Any], cell: str | None) -> Brought | None:
         [entry for entry in payload if isinstance(entry, dict)]
         if isinstance(payload, list)
         else [],
+        value.get("alive") is True,
     )
 
 

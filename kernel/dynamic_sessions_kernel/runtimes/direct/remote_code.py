@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from dynamic_sessions_kernel.errors import UnexpectedAnswerError
+from dynamic_sessions_kernel.runtimes.bridge import inside as bridge_inside
 
 from . import inside
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: The most that a value may be once it is decompressed.
 MAX_VALUE_BYTES = 256 << 20
 #: In the order in which they are loaded; the last one is called.
-_MODULES = ("capture", "resident")
+_MODULES = {"liveness": bridge_inside, "capture": inside, "resident": inside}
 _MAGIC = "%%dynamic_sessions_cell "
 _NOT_THERE = re.compile(r"UsageError: Cell magic `%%dynamic_sessions_cell` not found")
 _TAKEN_OVER = re.compile(
@@ -52,7 +53,8 @@ def arrival(*, build: int = 0) -> str:
         build: the number of the last result that arrived, of the session's interpreter before.
     """
     sources = {
-        name: files(inside).joinpath(f"{name}.py").read_text(encoding="utf-8") for name in _MODULES
+        name: files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
+        for name, package in _MODULES.items()
     }
     return (
         f"(lambda load, sources, room: (exec(load, room), room['load'](sources, {build}))[1])"

@@ -33,6 +33,7 @@ from dynamic_sessions_kernel.threads import start_call
 from . import remote_code
 from .brought import Brought, read_brought
 from .keepalive import KeepAlive
+from .late_output import LIMIT_SECONDS, LateOutput
 from .outputs import MAX_OUTPUT_CHARS, messages
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class DirectRuntime(Runtime):
         self._build = 0
         self._cells: deque[str] = deque(maxlen=_REMEMBERED_CELLS)
         self._keep_alive = KeepAlive(self._touch, keep_alive)
+        self._late_output = LateOutput(self._fetch, min(keep_alive, LIMIT_SECONDS))
 
     @property
     def execution_count(self) -> int:
@@ -188,6 +190,7 @@ class DirectRuntime(Runtime):
         self.raise_loss(keep=silent)
         await self.connect()
         shows = part.last and not silent
+        self._late_output.stop()
         self._interrupted = asyncio.Event()
         try:
             result = None
@@ -250,8 +253,7 @@ class DirectRuntime(Runtime):
         value = remote_code.own_value(result)
         brought = None if value is None else read_brought(value, parent)
         if brought is not None:
-            self._build = brought.build
-            self._show(brought, parent)
+            self._take(brought, parent)
             # Its value is shown; what came beside it escaped from being kept.
             result = replace(result, result=None, image=None)
         error = None if brought is None else brought.error
@@ -260,6 +262,36 @@ class DirectRuntime(Runtime):
             if message.msg_type == "error":
                 error = message.content
         return error, [] if brought is None else brought.payload
+
+    def _take(self, brought: Brought, last: str) -> None:
+        self._build = brought.build
+        self._show(brought, last)
+        if brought.alive:
+            self._late_output.start()
+
+    async def _fetch(self) -> bool:
+        """Show what was printed since the last cell; return whether more may come."""
+        if not self._boot or self._running is not None:
+            return bool(self._boot)
+        more, boot = False, self._boot
+
+        def fetched(done: asyncio.Future[ExecutionResult]) -> None:
+            nonlocal more
+            self._ended(done)
+            if self._boot != boot or done.cancelled() or done.exception() is not None:
+                return  # what it brought comes again, with the next cell
+            value = remote_code.own_value(done.result())
+            brought = None if value is None else read_brought(value, None)
+            if brought is not None:
+                more, self._build = brought.alive, brought.build
+                self._show(brought, "")
+
+        code = remote_code.question(boot, self._build, "kept")
+        self._running = running = start_call(self._ask, code)
+        # Before a cell that waits for its turn goes on, or it would ask for the same again.
+        running.add_done_callback(fetched)
+        await asyncio.wait({running})
+        return more
 
     def _show(self, brought: Brought, last: str) -> None:
         """Show messages in the cells that caused them, if those are cells of this kernel."""
@@ -387,6 +419,7 @@ class DirectRuntime(Runtime):
     def _forget(self) -> None:
         self._boot, self._count, self._counted = "", 1, ""
         self._keep_alive.stop()
+        self._late_output.stop()
 
     # -- questions --------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ import os
 import sys
 import uuid
 import zlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,8 @@ class Resident:
         shell.compile.get_code_name = self.code_name
         shell.input_transformers_cleanup.insert(0, self.transform)
         shell.events.register("post_run_cell", self.after_cell)
+        # Sent along with this package, which it is no part of before.
+        self._liveness = import_module(f"{__package__}.liveness").Liveness()
         self._builtins = dict(_BUILTINS)
         # Before all others, which need what it puts back.
         shell.events.callbacks["post_execute"].insert(0, self.put_back)
@@ -130,6 +133,7 @@ class Resident:
             # As the last of them: what others do after a cell belongs to it.
             self.shell.events.unregister("post_run_cell", self.after_cell)
             self.shell.events.register("post_run_cell", self.after_cell)
+            self._liveness.before_cell()
             self.capture.begin(order["id"], self.shell.displayhook.parent_header)
         return lines[1:]
 
@@ -170,7 +174,7 @@ class Resident:
             "payload": json.loads(json.dumps(manager.read_payload(), default=str)),
         }
         manager.clear_payload()
-        answer |= self.capture.brought()
+        answer |= self.kept()
         hook = self.shell.displayhook
         content = {
             "data": {"text/plain": repr(packed(answer))},
@@ -181,6 +185,14 @@ class Resident:
         hook.session.send(self.capture.socket, "execute_result", content, header, ident=hook.topic)
         self._failed = (result, result.error_before_exec, result.error_in_exec)
         result.error_before_exec = result.error_in_exec = None
+
+    def kept(self) -> dict[str, Any]:
+        """Return all that is kept, and whether something lives that may print later."""
+        try:
+            alive = bool(self._liveness.lives(None))
+        except RuntimeError:  # no event loop runs here
+            alive = True
+        return {"alive": alive, **self.capture.brought()}
 
     def described(self, error: BaseException) -> dict[str, Any]:
         """Return an exception as ipykernel puts it into its reply."""
@@ -237,6 +249,8 @@ class Resident:
         """Answer a request of the kernel, as text."""
         content = json.loads(question)
         kind = content.pop("kind")
+        if kind == "kept":
+            return packed(self.kept())
         if kind == "expressions":
             return packed(self.shell.user_expressions(content["expressions"]))
         return packed(finished(getattr(self.shell.kernel, "do_" + kind)(**content)))
