@@ -25,7 +25,7 @@ KERNEL_NAME = "dynamic-sessions"
 #: something, and folders in which every test does.
 _FIXTURES = {
     "slow": {"local_pool", "start_notebook", "new_manager", "start_pool", "shared_pool"}
-    | {"pool_address", "address", "interpreter", "runner", "clone"},
+    | {"pool_address", "address", "pool_of", "full_pool", "interpreter", "runner", "clone"},
     "browser": {"chromium", "lab", "npm_packages"},
     "network": {"source_of", "installer"},
 }

@@ -7,6 +7,7 @@ by its host where that is Azure's own, and else by what it answers to the first 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from dynamic_sessions_kernel.errors import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 #: Every custom-container pool of Azure lives below this name; others can host there, too.
 CUSTOM_CONTAINER_DOMAIN = ".azurecontainerapps.io"
+_NO_METADATA = "A pool of custom containers does not say what its sessions have installed."
 _MEBIBYTE_BYTES = 1 << 20
 _FILE_BYTES, _CUSTOM_CONTAINER_FILE_BYTES = 128 * _MEBIBYTE_BYTES, 250 * _MEBIBYTE_BYTES
 
@@ -91,12 +93,27 @@ class Management:
 
     def metadata(self) -> PoolMetadata:
         """Return what sessions have installed; see `SessionPool.metadata`."""
+        try:
+            return self._described()
+        except PoolNotFoundError as missing:
+            if not self._is_custom():
+                raise
+            raise BadRequestError(_NO_METADATA, status=missing.status, code=missing.code) from None
+
+    def _described(self) -> PoolMetadata:
         return self._generation.metadata_told(self._transport.send(self._generation.metadata()))
+
+    def _is_custom(self) -> bool:
+        """Whether the pool is one of custom containers, as its listing of sessions shows."""
+        if self._custom is None:
+            with suppress(DynamicSessionsError):
+                self._listed(0)
+        return self._custom is True
 
     def wrong_type(self) -> PoolTypeError | None:
         """Return the error for a pool that runs another language than Python, if it is one."""
         try:
-            return other_language(self.metadata())
+            return other_language(self._described())
         except DynamicSessionsError:
             return None
 
@@ -117,7 +134,7 @@ class Management:
     def _answers(self) -> bool:
         """Whether there is a pool at that address; allocates no session."""
         try:
-            told = self.metadata()
+            told = self._described()
             if told.kernel or told.runtimes:
                 return True
         except ServiceError:
