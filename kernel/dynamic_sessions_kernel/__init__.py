@@ -4,9 +4,11 @@ The service's REST API is a library of its own, usable without Jupyter:
 
     from dynamic_sessions_kernel import SessionPool
 
-    with SessionPool(endpoint) as pool:
+    with SessionPool("https://westus2.dynamicsessions.io/subscriptions/…") as pool:
         session = pool.session("4f6e9a0c-…")
         print(session.execute("6 * 7").result)
+
+`SessionPool()` is the person's embedded pool on this machine.
 """
 
 from __future__ import annotations

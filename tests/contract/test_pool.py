@@ -116,6 +116,14 @@ def test_output_is_cut_where_the_service_cuts_it(pool, session) -> None:
     assert len(session.execute("print('x' * 9999)").stdout) == 4096
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_that_was_cut_says_so(session, stream) -> None:
+    code = f"import sys; print('x' * {{}}, file=sys.{stream})"
+    assert session.execute(code.format(9999)).truncated
+    assert session.execute(code.format(20_000), max_output=10_000).truncated
+    assert not session.execute(code.format(100)).truncated
+
+
 def test_code_of_any_characters_arrives(session) -> None:
     assert session.execute("'äöü 日本 😀 \\x00'").result == "äöü 日本 😀 \x00"
 

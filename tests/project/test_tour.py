@@ -42,6 +42,8 @@ def test_the_tour_shows_its_outputs_a_figure_among_them(jupyter_home: Path, tmp_
     assert "Coldest at 4 o'clock: 9.8 degrees" in ended.stdout
     assert "ZeroDivisionError: division by zero" in ended.stdout, "the error on purpose"
     assert ended.stderr == ""
+    assert ended.stdout.index("## What next") > ended.stdout.index("ZeroDivisionError")
+    assert "install.py --lab" in ended.stdout
     assert ended.stdout.rstrip().endswith("The tour passed: every cell did what it should.")
     with Image.open(tmp_path / "figures" / "figure-1.png") as figure:
         assert figure.format == "PNG"

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 DATA_FOLDER = "/mnt/data"
 
 
+#: How much of each stream the service keeps unless more is asked for.
+SERVICE_CAP_CHARS = 4096
+
+
+def probably_cut(text: str, *caps: int) -> bool:
+    """Whether a stream is exactly as long as it may be, and so was probably cut.
+
+    Args:
+        text: what came.
+        caps: the lengths at which the service may cut.
+    """
+    # Bytes in one measurement of the service, characters in another.
+    return not set(caps).isdisjoint((len(text), len(text.encode())))
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image that was a run's result.
@@ -40,6 +55,7 @@ class ExecutionResult:
             service gives it.
         stdout: standard output, cut by the service without a mark at 4096 (or as asked for).
         stderr: standard error, cut likewise; it can be non-empty on success.
+        truncated: whether one of them has exactly that length: then there was probably more.
         result: the last expression's value: JSON as received, None for none; for an image the
             dictionary with `type`, `format` and `base64_data`.
         image: the image, decoded, when `result` is one.
@@ -59,6 +75,7 @@ class ExecutionResult:
     duration: float | None
     execution_id: str = ""
     container: str = ""
+    truncated: bool = False
     new_allocation: bool | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from dynamic_sessions_kernel.api_versions import DEFAULT_VERSION
 from dynamic_sessions_kernel.errors import SettingsError
 
 from .api.choose import choose_generation
+from .embedded import EMBEDDED, demand_proof, find_or_start, no_sandbox_warning
 from .endpoint import AZURE_DOMAIN, parse_endpoint
 from .http.transport import ATTEMPTS, Timeouts, Transport
 from .management import Management
@@ -30,7 +32,8 @@ class SessionPool:
     """A pool of dynamic sessions. Thread-safe; calls block; nothing is sent before the first one.
 
     Args:
-        endpoint: the pool management endpoint, as the portal shows it.
+        endpoint: the pool management endpoint, as the portal shows it; left out, the person's
+            embedded pool on this machine, which is found or started, and brings its own token.
         credential: `default` (DefaultAzureCredential), `device_code`, `interactive`, `none` (or
             None), or any credential object with azure-core's `get_token`.
         api_version: a date; those before 2024-10-02 are of the legacy generation.
@@ -47,6 +50,7 @@ class SessionPool:
 
     Raises:
         SettingsError: a value that cannot be used.
+        LocalPoolError: the embedded pool cannot be started here, and what to do.
 
     Example:
         >>> with SessionPool("https://westus2.dynamicsessions.io/subscriptions/…") as pool:
@@ -57,7 +61,7 @@ class SessionPool:
 
     def __init__(
         self,
-        endpoint: str,
+        endpoint: str = EMBEDDED,
         credential: TokenCredential | str | None = "default",
         *,
         api_version: str = DEFAULT_VERSION,
@@ -69,6 +73,12 @@ class SessionPool:
         timeouts: Timeouts | None = None,
         attempts: int = ATTEMPTS,
     ) -> None:
+        embedded = endpoint == EMBEDDED
+        if embedded:
+            address = find_or_start()
+            endpoint, token = address.endpoint, address.token
+            if warning := no_sandbox_warning(address):
+                warnings.warn(warning, stacklevel=2)
         timeouts = timeouts or Timeouts()
         where = parse_endpoint(endpoint, token_hosts)
         sign_in = SignIn(
@@ -91,6 +101,8 @@ class SessionPool:
         self._sign_in = sign_in
         self._generation = choose_generation(api_version)
         self._transport = Transport(where, sign_in, timeouts, attempts)
+        if embedded:
+            demand_proof(self._transport, endpoint, token or "")
         self._management = Management(self._transport, self._generation, where.host)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ import math
 import os
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, overload
 
@@ -23,6 +24,7 @@ from . import download as downloads
 from .api.base import UNKNOWN_RUN
 from .endpoint import check_identifier, shorten
 from .listings import place
+from .models import SERVICE_CAP_CHARS, probably_cut
 from .paging import pages
 from .remote_paths import check_upload, clean_folder, printable, split_path
 from .upload import open_source
@@ -125,7 +127,10 @@ class Session:
                 raise
             outcome = self._settle(name, lost)
             until = max(until, time.monotonic() + self._transport.timeouts.margin)
-        return self._wait(outcome, until) if isinstance(outcome, str) else outcome
+        result = self._wait(outcome, until) if isinstance(outcome, str) else outcome
+        caps = (SERVICE_CAP_CHARS, max_output or SERVICE_CAP_CHARS)
+        cut = probably_cut(result.stdout, *caps) or probably_cut(result.stderr, *caps)
+        return replace(result, truncated=True) if cut else result
 
     def upload(
         self,

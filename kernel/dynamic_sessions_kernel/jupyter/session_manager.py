@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from dynamic_sessions_kernel.client.embedded import find_or_start, notice
 from dynamic_sessions_kernel.client.pool import SessionPool
 from dynamic_sessions_kernel.errors import (
     CommandError,
@@ -19,7 +20,7 @@ from dynamic_sessions_kernel.settings import read_settings
 from dynamic_sessions_kernel.threads import start_call
 
 from .crash_recovery import HandoverNote
-from .embedded_pool import EmbeddedPool, find_or_start, notice
+from .embedded_pool import EmbeddedPool
 from .session_lookup import delete_if_there, exists
 from .session_origin import Origin, session_identifier
 from .sign_in_notice import SignInNotice

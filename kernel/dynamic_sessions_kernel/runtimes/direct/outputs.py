@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from dynamic_sessions_kernel.client.models import SERVICE_CAP_CHARS, probably_cut
 from dynamic_sessions_kernel.messages import Content, Message
 
 from .traceback import read_failure
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from dynamic_sessions_kernel.client.models import ExecutionResult, Image
 
-#: Where the service cuts stdout and stderr, each, without a mark.
-SERVICE_CAP_CHARS = 4096
 #: How much is asked for where the service lets one ask: the most that was seen to work.
 MAX_OUTPUT_CHARS = 20_000
 
@@ -35,7 +34,7 @@ def messages(result: ExecutionResult, parent: str, *, count: int, shows: bool) -
         failure = read_failure(result.stderr)
         if failure.printed:
             yield Message("stream", {"name": "stderr", "text": failure.printed}, parent)
-        if _cut(result.stderr):
+        if probably_cut(result.stderr, SERVICE_CAP_CHARS, MAX_OUTPUT_CHARS):
             yield _notice("The traceback below", parent)
         error = {
             "ename": failure.ename,
@@ -56,13 +55,8 @@ def messages(result: ExecutionResult, parent: str, *, count: int, shows: bool) -
 def _printed(name: str, text: str, parent: str) -> Iterator[Message]:
     if text:
         yield Message("stream", {"name": name, "text": text}, parent)
-    if _cut(text):
+    if probably_cut(text, SERVICE_CAP_CHARS, MAX_OUTPUT_CHARS):
         yield _notice(name, parent)
-
-
-def _cut(text: str) -> bool:
-    # Bytes in one measurement of the service, characters in another.
-    return not {SERVICE_CAP_CHARS, MAX_OUTPUT_CHARS}.isdisjoint((len(text), len(text.encode())))
 
 
 def _notice(name: str, parent: str) -> Message:
