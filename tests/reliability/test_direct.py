@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,3 +133,73 @@ def test_an_answer_that_comes_late_is_waited_for(notebook, way) -> None:
     way.hurt(once(lambda forward: dataclasses.replace(forward(), pause=2.5)))
     assert notebook.run(notebook.place.mark("late") + "print('late')").stdout == "late\n"
     assert notebook.place.ran("late") == 1
+
+
+def test_a_network_that_is_gone_while_a_cell_runs_loses_nothing(notebook, way) -> None:
+    notebook.run("import os, time")
+    cell = notebook.send(
+        notebook.place.mark("lid")
+        + "while not os.path.exists('/mnt/data/closed'): time.sleep(0.01)\nprint('on')"
+    )
+    notebook.place.until("ran")
+    way.unplug()
+    way.heal()
+    notebook.place.session.upload(io.BytesIO(b""), "closed")
+    ran = notebook.wait(cell)
+    assert (ran.status, ran.stdout) == ("ok", "on\n")
+    assert notebook.place.ran("lid") == 1
+
+
+@pytest.mark.parametrize(
+    "fatal", ["os.kill(os.getpid(), 9)", "import ctypes; ctypes.string_at(0)", "os._exit(3)"]
+)
+def test_a_python_that_dies_is_said_and_files_are_kept(notebook, fatal) -> None:
+    notebook.run("import os\nkept = 1; open('/mnt/data/ran', 'w').close()")
+    cell = notebook.send(notebook.place.mark("fatal") + fatal)
+    queued = notebook.send(notebook.place.mark("queued"))
+    error = notebook.wait(cell).error
+    assert error.startswith("InterpreterRestartedError: ")
+    assert "variables are gone, the files in /mnt/data are kept" in error
+    assert notebook.wait(queued).status == "aborted"
+    assert notebook.place.lines("ran") == ["fatal"]
+    assert notebook.run("'kept' in dir()").result == "False"
+
+
+def test_a_session_short_of_memory_or_disk_keeps_its_variables(notebook) -> None:
+    notebook.run(
+        "import resource\nkept = 1\nmemory, disk = resource.getrlimit(resource.RLIMIT_AS), (-1, -1)"
+    )
+    ran = notebook.run(
+        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, memory[1]))\n"
+        "try: big = bytearray(64 << 30)\n"
+        "finally: resource.setrlimit(resource.RLIMIT_AS, memory)"
+    )
+    assert ran.error.startswith("MemoryError")
+    ran = notebook.run(
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
+        "try:\n    with open('/mnt/data/full', 'w') as f: f.write('x' * 100_000)\n"
+        "finally: resource.setrlimit(resource.RLIMIT_FSIZE, disk)"
+    )
+    assert ran.error.startswith("OSError: [Errno ")
+    assert notebook.run("kept").result == "1"
+
+
+def test_a_session_that_is_replaced_in_mid_cell_is_said_and_nothing_runs_in_it(
+    open_through, proxy
+) -> None:
+    notebook = open_through(proxy.endpoint, **DIRECT)
+    try:
+        notebook.run("import time\nkept = 1")
+        cell = notebook.send(notebook.place.mark("begun") + "time.sleep(100)")
+        queued = notebook.send(notebook.place.mark("queued"))
+        notebook.place.until("ran")
+        notebook.place.session.delete()
+        error = notebook.wait(cell).error
+        assert error.startswith("ExecutionAbortedError: The service gave this execution up")
+        assert notebook.wait(queued).status == "aborted"
+        error = notebook.run(notebook.place.mark("next")).error
+        assert error.startswith("SessionLostError: The service replaced the session")
+        assert notebook.place.lines("ran") == []
+        assert notebook.run("'kept' in dir()").result == "False"
+    finally:
+        notebook.close()

@@ -109,6 +109,25 @@ def test_200_direct_cells_are_whole_where_every_fifth_last_line_is_lost(start_po
         assert ran.result == str(n * 2)
 
 
+def test_direct_cells_run_once_and_are_whole_where_answers_are_dropped(start_pool) -> None:
+    rates = ("--lose-tail", "0.2", "--drop-rate", "0.2", "--seed", "5")
+    notebook = start_pool(*rates)(DYNAMIC_SESSIONS_RUNTIME="direct")
+    for n in range(50):
+        ran = notebook.run(notebook.place.mark(str(n)) + f"print({n})")
+        assert (ran.status, ran.stdout) == ("ok", f"{n}\n")
+    assert notebook.place.lines("ran") == [str(n) for n in range(50)]
+
+
+def test_a_full_pool_ends_a_direct_cell_that_runs_once_there_is_room(start_pool) -> None:
+    open_notebook = start_pool("--max-sessions", "1", "--full-status", "404")
+    first, second = (open_notebook(DYNAMIC_SESSIONS_RUNTIME="direct") for _ in range(2))
+    first.run("1")
+    error = second.run("1").error
+    assert error.startswith("PoolFullError: The pool has no session to spare (404)")
+    first.close()
+    assert second.run("1").result == "1"
+
+
 def test_a_time_limit_and_its_aborted_queue_are_not_noticed_over_the_bridge(start_pool) -> None:
     notebook = start_pool("--time-limit", "3")()
     notebook.run("import time")
