@@ -136,27 +136,6 @@ def test_a_completion_waits_for_no_other_that_is_stuck(ours) -> None:
     assert "print" in ours.ask("complete", "pri")["matches"]
 
 
-def test_a_line_that_only_the_sessions_transformers_know_is_complete(ours) -> None:
-    assert ours.ask("is_complete", "say hello")["status"] == "invalid"
-    ours.run(
-        "def spoken(lines):\n"
-        "    return ['print(1)\\n' if l.startswith('say ') else l for l in lines]\n"
-        "get_ipython().input_transformers_cleanup.append(spoken)"
-    )
-    assert ours.ask("is_complete", "say hello") == {"status": "complete"}
-    ours.run("get_ipython().input_transformers_cleanup.remove(spoken)")
-
-
-def test_the_help_menu_leads_to_what_stock_leads_to_and_to_the_service(ours, stock) -> None:
-    links, usual = (
-        {link["text"]: link["url"] for link in notebook.ask("kernel_info")["help_links"]}
-        for notebook in (ours, stock)
-    )
-    for name in ("Python Reference", "IPython Reference"):
-        assert links[name].partition("://")[2].split("/")[0] in usual[name]
-    assert "Azure Container Apps dynamic sessions" in links
-
-
 CALLBACK = """
 from comm import get_comm_manager
 import time

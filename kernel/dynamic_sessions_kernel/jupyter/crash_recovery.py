@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 #: `cleared`: they are.
 State = Literal["running", "restarting", "cleared"]
 
+#: What the next cell says of it.
+_CRASHED = "The kernel's process had ended unexpectedly and was started anew."
+# Jupyter kills alike to restart by force, so a restart that was not announced clears nothing.
+FOUND = (
+    f"{_CRASHED} It found its session again, with variables and files. If that was a restart by "
+    "force, `%session restart` clears the variables."
+)
+CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
+CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
+GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
+
 _PURPOSE = b"dynamic-sessions-kernel: handover"
 _LONGEST = 4096
 

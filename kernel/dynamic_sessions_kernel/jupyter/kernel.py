@@ -91,7 +91,12 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
         )
         self._advice = Advice(Path.cwd())
         self._sessions = SessionManager(
-            self, self.session.key, self._send_output, self._publisher.show
+            self,
+            self.session.key,
+            self._send_output,
+            self._publisher.show,
+            # What `jupyter run script.py` appends. Never an option, which can be a secret.
+            getattr(self.parent, "extra_args", ()),
         )
         self._questions = Questions(self._sessions, self._filter, Path.cwd())
         self._cell: Cell | None = None

@@ -19,28 +19,20 @@ from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.settings import read_settings
 from dynamic_sessions_kernel.threads import start_call
 
-from .crash_recovery import HandoverNote
+from .crash_recovery import CLEARED, CRASHED_AND_GONE, FOUND, GONE, HandoverNote
 from .embedded_pool import EmbeddedPool
 from .session_lookup import delete_if_there, exists
 from .session_origin import Origin, session_identifier
 from .sign_in_notice import SignInNotice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamic_sessions_kernel.client.models import SessionInfo
     from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.messages import Emit
     from dynamic_sessions_kernel.runtimes.base import Runtime
     from dynamic_sessions_kernel.settings import Settings, SettingTraits
-
-_CRASHED = "The kernel's process had ended unexpectedly and was started anew."
-# Jupyter kills alike to restart by force, so a restart that was not announced clears nothing.
-_FOUND = (
-    f"{_CRASHED} It found its session again, with variables and files. If that was a restart by "
-    "force, `%session restart` clears the variables."
-)
-_CLEARED = f"{_CRASHED} It found its session and files again, but the variables are gone."
-_CRASHED_AND_GONE = f"{_CRASHED} Its session is gone, variables and files: this is a fresh one."
-_GONE = "The session from before the restart is gone, and its files with it: this is a fresh one."
 
 
 class InUse(NamedTuple):
@@ -67,6 +59,7 @@ class SessionManager:
         key: the connection file's key.
         emit: takes the runtime's messages.
         show: takes what was made here for the page, which passes no filter.
+        arguments: the command line's, for the session's `sys.argv`.
 
     Attributes:
         runtime: what cells run on; None where there is no session in use.
@@ -75,7 +68,14 @@ class SessionManager:
         embedded: whether that is the embedded one.
     """
 
-    def __init__(self, traits: SettingTraits, key: bytes, emit: Emit, show: Emit) -> None:
+    def __init__(
+        self,
+        traits: SettingTraits,
+        key: bytes,
+        emit: Emit,
+        show: Emit,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.runtime: Runtime | None = None
         self.session: Session | None = None
         self.pool: SessionPool | None = None
@@ -84,6 +84,7 @@ class SessionManager:
         self._identifier = session_identifier(key)
         self._emit = emit
         self._show = show
+        self._arguments = arguments
         self._cell: str | None = None
         self._visible = False
         self._unsaid: list[str] = []
@@ -295,7 +296,7 @@ class SessionManager:
         self._note.write("running", session.identifier)
         before, self._before = self._before, None
         if before is not None and before.state == "running":
-            self._say(_FOUND if self.runtime.found else _CLEARED)
+            self._say(FOUND if self.runtime.found else CLEARED)
         if self.runtime.aftermath:
             # Said once the cell can be interrupted in the session, as the sentence advises.
             self._unsaid.append(self.runtime.aftermath)
@@ -315,7 +316,7 @@ class SessionManager:
             session = pool.session(left.identifier)
             if await start_call(exists, session) is not False:
                 return session, self._origin_of(session, settings)
-            self._say(_CRASHED_AND_GONE if left.state == "running" else _GONE)
+            self._say(CRASHED_AND_GONE if left.state == "running" else GONE)
             self._before, self._fresh = None, True
         if not settings.identifier:
             return own, Origin.NEW
@@ -331,7 +332,13 @@ class SessionManager:
     async def _connect(self, settings: Settings, session: Session, *, fresh: bool) -> Runtime:
         try:
             return await connect_runtime(
-                settings, self._emit, session, self._say, fresh=fresh, cell=lambda: self._cell
+                settings,
+                self._emit,
+                session,
+                self._say,
+                fresh=fresh,
+                cell=lambda: self._cell,
+                arguments=self._arguments,
             )
         except UnexpectedAnswerError as error:
             # What runs Python answers as it should; the pool may be one that runs none.

@@ -10,7 +10,7 @@ from .bridge.runtime import BridgeRuntime
 from .direct import DirectRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynamic_sessions_kernel.client.session import Session
     from dynamic_sessions_kernel.errors import DynamicSessionsError
@@ -32,6 +32,7 @@ async def connect_runtime(
     *,
     fresh: bool,
     cell: Callable[[], str | None],
+    arguments: Sequence[str] = (),
 ) -> Runtime:
     """Make the runtime that the settings ask for, and connect it.
 
@@ -42,6 +43,7 @@ async def connect_runtime(
         say: shows a sentence in the cell that runs.
         fresh: clear the variables of a session that the kernel's forerunner has left.
         cell: returns the request that waits now, for notices about the connection.
+        arguments: what follows the connection file in the session's `sys.argv`.
 
     Raises:
         CannotHostError: the bridge was asked for, and the session cannot host it.
@@ -55,6 +57,7 @@ async def connect_runtime(
             keep_alive=keep_alive,
             fresh=fresh,
             cell=cell,
+            arguments=arguments,
             unreachable=math.inf if settings.endpoint else _EMBEDDED_POOL_GONE_SECONDS,
         )
         try:
@@ -66,7 +69,7 @@ async def connect_runtime(
             say(_falling_back(error))
         else:
             return bridge
-    direct = DirectRuntime(emit, session, keep_alive=keep_alive, fresh=fresh)
+    direct = DirectRuntime(emit, session, keep_alive=keep_alive, fresh=fresh, arguments=arguments)
     await direct.connect()
     return direct
 

@@ -138,6 +138,7 @@ class RelayClient:
         unreachable: for how many seconds a service that cannot be reached is tried again.
         instead: clients of connections that were given up: should their calls arrive yet, the
             relay is to refuse them.
+        arguments: what follows the connection file in an ipykernel's `sys.argv`.
         times: how long to wait for what.
     """
 
@@ -151,6 +152,7 @@ class RelayClient:
         mode: Literal["keep", "fresh"] = "keep",
         unreachable: float = math.inf,
         instead: Sequence[str] = (),
+        arguments: Sequence[str] = (),
         times: BridgeTimes | None = None,
     ) -> None:
         self.client = secrets.token_hex(8)
@@ -159,6 +161,7 @@ class RelayClient:
         self._listener = listener
         self._keep_alive = keep_alive
         self._instead = [*instead]
+        self._arguments = [*arguments]
         self._mode = mode
         self._times = times or BridgeTimes()
         self._boot = ""
@@ -371,6 +374,7 @@ class RelayClient:
             "boot": self._boot,
             "hello": self._mode if opening else "",
             "instead": self._instead if opening else [],
+            "argv": self._arguments if opening else [],
             "seq": self._outgoing.base,
             "skip": self._skip,
             "ack": self._exchanges.position,

@@ -47,7 +47,7 @@ from .validation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dynamic_sessions_kernel.client.session import Session
 
@@ -81,6 +81,7 @@ class BridgeRuntime(Runtime):
             cell waits; endless by default, and an interrupt ends it.
         cell: returns which request waits, for what is said about the connection; by default the one
             that was executed last, which leaves the first connection silent.
+        arguments: what follows the connection file in `sys.argv`.
         times: how long to wait for what.
 
     Attributes:
@@ -98,12 +99,14 @@ class BridgeRuntime(Runtime):
         fresh: bool = False,
         unreachable: float = math.inf,
         cell: Callable[[], str | None] | None = None,
+        arguments: Sequence[str] = (),
         times: BridgeTimes | None = None,
     ) -> None:
         super().__init__(emit)
         self._session = session
         self._keep_alive = keep_alive
         self._unreachable = unreachable
+        self._arguments = arguments
         self._times = times or BridgeTimes()
         self._mode: Literal["keep", "fresh"] = "fresh" if fresh else "keep"
         self._link: RelayClient | None = None
@@ -159,6 +162,7 @@ class BridgeRuntime(Runtime):
                 mode=self._mode,
                 unreachable=self._unreachable,
                 instead=self._given_up,
+                arguments=self._arguments,
                 times=self._times,
             )
             self._link = link

@@ -16,6 +16,8 @@ from dynamic_sessions_kernel.runtimes.bridge import inside as bridge_inside
 from . import inside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamic_sessions_kernel.client.models import ExecutionResult
 
 #: The most that a value may be once it is decompressed.
@@ -31,7 +33,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 _LOAD = """
-def load(sources, build):
+def load(sources, build, argv):
     import sys, types
     package = "dynamic_sessions_resident"
     for name in ("", *sources):
@@ -39,26 +41,27 @@ def load(sources, build):
         module = sys.modules[full] = types.ModuleType(full)
         module.__package__, module.__path__ = package, []
         exec(sources.get(name, ""), module.__dict__)
-    return module.arrive(build=build)
+    return module.arrive(build=build, argv=argv)
 """
 
 #: Ends the session's interpreter, which the service then starts anew.
 END_INTERPRETER = "__import__('os')._exit(0)  # dynamic_sessions_resident"
 
 
-def arrival(*, build: int = 0) -> str:
+def arrival(*, build: int = 0, arguments: Sequence[str] = ()) -> str:
     """Return the code that brings the resident into an interpreter, or finds it there.
 
     Args:
         build: the number of the last result that arrived, of the session's interpreter before.
+        arguments: what follows the connection file in `sys.argv`.
     """
     sources = {
         name: files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
         for name, package in _MODULES.items()
     }
     return (
-        f"(lambda load, sources, room: (exec(load, room), room['load'](sources, {build}))[1])"
-        f"({_LOAD!r}, {sources!r}, {{}})"
+        "(lambda load, room, *sent: (exec(load, room), room['load'](*sent))[1])"
+        f"({_LOAD!r}, {{}}, {sources!r}, {build}, {[*arguments]!r})"
     )
 
 

@@ -37,6 +37,8 @@ from .late_output import LIMIT_SECONDS, LateOutput
 from .outputs import MAX_OUTPUT_CHARS, messages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dynamic_sessions_kernel.client.models import ExecutionResult
     from dynamic_sessions_kernel.client.session import Session
 
@@ -47,6 +49,7 @@ _QUESTIONS = {
     "complete_request": "complete",
     "inspect_request": "inspect",
     "history_request": "history",
+    "is_complete_request": "is_complete",
 }
 _STILL_RUNS = (
     "The code that was interrupted still runs in the session; this cell starts when it has ended."
@@ -79,16 +82,24 @@ class DirectRuntime(Runtime):
         session: the session to run in.
         keep_alive: seconds of idleness for which the session is kept from cooling down.
         fresh: clear the variables of a session that this kernel's forerunner has left.
+        arguments: what follows the connection file in `sys.argv`.
     """
 
     name: ClassVar[str] = "direct"
 
     def __init__(
-        self, emit: Emit, session: Session, *, keep_alive: float = 3600.0, fresh: bool = False
+        self,
+        emit: Emit,
+        session: Session,
+        *,
+        keep_alive: float = 3600.0,
+        fresh: bool = False,
+        arguments: Sequence[str] = (),
     ) -> None:
         super().__init__(emit)
         self._session = session
         self._fresh = fresh
+        self._arguments = arguments
         self._boot = ""
         self._container = ""
         self._count = 1
@@ -151,7 +162,7 @@ class DirectRuntime(Runtime):
         self._keep_alive.start()
 
     async def _arrive(self) -> tuple[Content, ExecutionResult]:
-        code = remote_code.arrival(build=self._build)
+        code = remote_code.arrival(build=self._build, arguments=self._arguments)
         result = await start_call(self._session.execute, code)
         if isinstance(service_failure(result), ExecutionAbortedError):
             # It waited behind an execution of before that ran out of time, and nothing of it ran.

@@ -82,9 +82,10 @@ class KernelProcess:
         folder: for its sockets and connection file, private and short.
         life: which life this is, 1 at first; it names the sockets.
         cwd: the working directory of the person's code.
+        argv: what follows the connection file in `sys.argv`.
     """
 
-    def __init__(self, folder: str, life: int, cwd: str) -> None:
+    def __init__(self, folder: str, life: int, cwd: str, argv: list[str]) -> None:
         self.life = life
         self.ready = False
         self.paused = False
@@ -93,14 +94,14 @@ class KernelProcess:
         self._base = str(Path(folder, f"k{life}-{secrets.token_hex(2)}"))
         self._launched = time.monotonic()
         self._oom_kills = _oom_kills()
-        self._process = self._launch(cwd)
+        self._process = self._launch(cwd, argv)
         self._context = zmq.Context()
         self.sockets = {name: self._connect(name) for name in _CHANNELS}
         self._held: list[tuple[str, list[bytes]]] = []
         self._probes = 0
         self._probed = 0.0
 
-    def _launch(self, cwd: str) -> subprocess.Popen[bytes]:
+    def _launch(self, cwd: str, argv: list[str]) -> subprocess.Popen[bytes]:
         connection: dict[str, Any] = {f"{k}_port": n for k, n in _CHANNELS.items()}
         connection.update(transport="ipc", ip=self._base, hb_port=5, key=self._key)
         connection.update(signature_scheme="hmac-sha256", kernel_name="python3")
@@ -120,6 +121,7 @@ class KernelProcess:
                     str(Path(__file__).parent.parent),
                     "-f",
                     str(file),
+                    *argv,
                 ],
                 cwd=cwd,
                 env=env,

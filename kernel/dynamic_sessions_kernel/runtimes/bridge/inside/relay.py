@@ -55,6 +55,7 @@ class Relay:
     def __init__(self, folder: str, cwd: str) -> None:
         self._folder = folder
         self._cwd = cwd
+        self._argv: list[str] = []
         self._boot = secrets.token_hex(8)
         self._client = ""
         self._former: list[str] = []
@@ -172,6 +173,7 @@ class Relay:
         client = head["client"]
         if head["hello"] and client != self._client and client not in self._former:
             self._former += head.get("instead", [])
+            self._argv = head.get("argv", [])
             self._change_client(client, fresh=head["hello"] == "fresh")
         if client != self._client:
             return "taken"
@@ -268,7 +270,7 @@ class Relay:
         self._hasten(_LINGER_SECONDS)
 
     def _start_interpreter(self) -> KernelProcess:
-        self._interpreter = KernelProcess(self._folder, self._life, self._cwd)
+        self._interpreter = KernelProcess(self._folder, self._life, self._cwd, self._argv)
         for socket_ in self._interpreter.sockets.values():
             self._poller.register(socket_, zmq.POLLIN)
         return self._interpreter

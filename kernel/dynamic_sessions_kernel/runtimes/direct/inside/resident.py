@@ -23,6 +23,7 @@ import sys
 import uuid
 import zlib
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,14 @@ class Resident:
         return packed(finished(getattr(self.shell.kernel, "do_" + kind)(**content)))
 
 
+def launched(shell: Any) -> list[str]:
+    """Return `sys.argv` as an ipykernel has it that a front end has launched."""
+    launcher = find_spec("ipykernel_launcher")
+    program = (launcher and launcher.origin) or "ipykernel_launcher.py"
+    app = getattr(getattr(shell, "kernel", None), "parent", None)
+    return [program, "-f", str(getattr(app, "abs_connection_file", ""))]
+
+
 def finished(answer: Any) -> Any:
     """Return what a method of ipykernel's answers, which some versions make a coroutine."""
     if not asyncio.iscoroutine(answer):
@@ -276,10 +285,12 @@ def packed(answer: Any) -> str:
     return text.replace("%", "%25").replace("'", "%27").replace("\\", "%5C")
 
 
-def arrive(*, build: int) -> str:
+def arrive(*, build: int, argv: list[str]) -> str:
     """Find the interpreter's resident, or make it, and have it belong to the caller."""
     shell: Any = get_ipython()
     found = getattr(shell, "dynamic_sessions_resident", None)
+    if found is None:
+        sys.argv[:] = [*launched(shell), *argv]
     resident = found or Resident(shell)
     shell.dynamic_sessions_resident = resident
     return resident.arrive(found=found is not None, build=build)
