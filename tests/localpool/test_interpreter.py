@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import os
+import signal
 
 import pytest
 
@@ -101,7 +103,7 @@ def test_input_is_refused_at_once(session):
 
 def test_the_start_folder_is_not_the_data_folder_in_a_sandbox(session):
     data = session.folder / "data"
-    expected = data if session.interpreter._sandbox.name == "none" else "/home/ubuntu"
+    expected = data if session.interpreter.enclosure.name == "none" else "/home/ubuntu"
     assert session.value("import os\nos.getcwd()") == repr(str(expected))
 
 
@@ -320,7 +322,7 @@ def test_a_session_whose_sandbox_ended_says_so(runner, tmp_path):
             session.interpreter.execute("import time\ntime.sleep(1000)", time_limit=60)
         )
         await asyncio.sleep(0)
-        session.interpreter._process.kill()
+        os.kill(session.interpreter.enclosure.pid, signal.SIGKILL)
         return await running
 
     assert session.run(kill()).ended == "died"
@@ -357,7 +359,7 @@ def test_a_start_that_is_given_up_leaves_nothing(runner, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_error(runner, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LocalPoolError, match="folder could not be made"):
+    with pytest.raises(LocalPoolError, match="folder or control group could not be made"):
         runner.run(Interpreter.start(tmp_path / "file", choose("bwrap")))
 
 
@@ -367,6 +369,7 @@ def test_an_interpreter_that_cannot_start_tells_why(runner, tmp_path, monkeypatc
     )
     (tmp_path / "nowhere").mkdir()
     (tmp_path / "nowhere" / "init.py").write_text("raise SystemExit('no luck today')")
-    (tmp_path / "nowhere" / "kernel_main.py").write_text("")
+    for name in ("kernel_main.py", "seal.py"):
+        (tmp_path / "nowhere" / name).write_text("")
     with pytest.raises(LocalPoolError, match=r"did not start .*no luck today"):
         runner.run(Interpreter.start(tmp_path / "session", choose("bwrap")))

@@ -13,6 +13,7 @@ import pytest
 
 from dynamic_sessions_kernel.errors import LocalPoolError
 from dynamic_sessions_kernel.localpool.sandbox import choose, layout
+from dynamic_sessions_kernel.localpool.sandbox.limits import Limits
 from dynamic_sessions_kernel.localpool.sessions.interpreter import Interpreter
 
 KINDS = ["bwrap", "util-linux"]
@@ -101,7 +102,8 @@ def test_it_sees_the_system_and_the_interpreter_and_nothing_else(session):
 
 def test_it_sees_no_home_of_the_host(session):
     seen = session.ask(f"import os\n[*os.walk({str(Path.home())!r})][:200]")
-    needed = [Path(mount.target) for mount in layout.mounts(layout.Place(session.folder, Path()))]
+    place = layout.Place(session.folder, Path(), Limits.from_environment())
+    needed = [Path(mount.target) for mount in layout.mounts(place)]
     for folder, _, files in seen:
         # Only the way to the interpreter, and the interpreter itself.
         inside = any(Path(folder).is_relative_to(target) for target in needed)
@@ -210,6 +212,17 @@ def test_it_writes_to_its_own_places_only(session):
     assert could == places[-4:]
 
 
+def test_its_processes_stay_the_first_to_end_when_memory_runs_out(session):
+    lowered = session.ask(
+        "def lowered():\n"
+        "    try: open('/proc/self/oom_score_adj', 'w').write('0')\n"
+        "    except OSError: pass\n"
+        "    return open('/proc/self/oom_score_adj').read().strip()\n"
+        "lowered()"
+    )
+    assert lowered == "1000"
+
+
 def test_every_other_mount_is_read_only(session):
     writable = session.ask(
         "fields = [line.split() for line in open('/proc/self/mountinfo')]\n"
@@ -217,7 +230,7 @@ def test_every_other_mount_is_read_only(session):
     )
     devices = {f"/dev/{name}" for name in layout.DEVICES}
     own = {"/tmp", layout.HOME, f"{layout.HOME}/.sockets", layout.DATA}
-    assert set(writable) - devices == own | {"/proc", "/dev/pts", "/dev/shm"}
+    assert set(writable) - devices == own | {"/dev/pts", "/dev/shm"}
 
 
 def test_it_cannot_set_what_concerns_the_whole_machine(session):

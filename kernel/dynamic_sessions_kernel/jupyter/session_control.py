@@ -95,6 +95,7 @@ class SessionController:
             traffic=pool.traffic,
             python=_languages(metadata),
             packages=None if metadata is None else len(metadata.packages),
+            limits=used.limits,
             created=None if info is None else info.created,
             expires=None if info is None else info.expires,
             kept_until=_after(runtime.kept_for_seconds),

@@ -41,12 +41,14 @@ class InUse(NamedTuple):
     Attributes:
         pool, session, runtime: as the manager has them.
         embedded: whether the pool is the embedded one.
+        limits: what the embedded pool's sessions may take of this machine; else empty.
     """
 
     pool: SessionPool | None
     session: Session | None
     runtime: Runtime | None
     embedded: bool
+    limits: str
 
 
 class SessionManager:
@@ -80,6 +82,7 @@ class SessionManager:
         self.session: Session | None = None
         self.pool: SessionPool | None = None
         self.embedded = False
+        self._limits = ""
         self._traits = traits
         self._identifier = session_identifier(key)
         self._emit = emit
@@ -101,7 +104,8 @@ class SessionManager:
 
     async def in_use(self) -> InUse:
         """Return what is in use, all of one moment."""
-        return InUse(self.pool, self.session, self.runtime, self.embedded)
+        limits = self._limits if self.embedded else ""
+        return InUse(self.pool, self.session, self.runtime, self.embedded, limits)
 
     @property
     def connected(self) -> bool:
@@ -380,6 +384,7 @@ class SessionManager:
 
     async def _embedded_pool(self) -> tuple[str, str]:
         address = await start_call(find_or_start)
+        self._limits = address.limits
         if words := notice(address, warned=self._warned):
             self._warned = True
             self._say(words)

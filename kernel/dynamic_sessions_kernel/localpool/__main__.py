@@ -17,7 +17,7 @@ import asyncio
 import json
 import os
 import signal
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dynamic_sessions_kernel.errors import LocalPoolError
 
@@ -25,6 +25,10 @@ from .faults import FaultRates
 from .pool import FULL_STATUSES, LocalPool, PoolOptions
 from .profiles import PROFILES
 from .sandbox.choose import CHOICES
+from .sandbox.limits import VARIABLES, Limits, parse_amount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _Number = TypeVar("_Number", int, float)
 
@@ -47,6 +51,7 @@ def parse_options(arguments: list[str]) -> PoolOptions:
     add("--sandbox", default=default.sandbox, choices=CHOICES)
     add("--time-limit", type=_seconds, default=default.time_limit, metavar="S",
         help="seconds that an execution may take; default: %(default)s")  # fmt: skip
+    _add_limits(parser, default.limits)
     add("--profile", default=default.profile, choices=tuple(PROFILES),
         help="the kind of pool whose answers are given; default: %(default)s")  # fmt: skip
     add("--full-status", type=int, default=default.full_status, choices=FULL_STATUSES,
@@ -80,9 +85,28 @@ def parse_options(arguments: list[str]) -> PoolOptions:
         profile=given.profile,
         full_status=given.full_status,
         faults=faults,
+        limits=Limits(given.memory_bytes, given.processes, given.disk_bytes),
         # Taken out of the environment, which sessions without a sandbox could read.
         token=os.environ.pop(TOKEN_VARIABLE, "") or default.token,
     )
+
+
+def _add_limits(parser: argparse.ArgumentParser, default: Limits) -> None:
+    """Add an option for each limit of a session."""
+    for name, option, what in (
+        ("memory_bytes", "--memory", "memory of all its processes, such as 4G"),
+        ("processes", "--processes", "processes and threads"),
+        ("disk_bytes", "--disk", "files; none may be longer than half of it"),
+    ):
+        parser.add_argument(
+            option,
+            dest=name,
+            default=getattr(default, name),
+            type=_amount(name),
+            metavar="N",
+            help=f"what a session may have of: {what}; default: {VARIABLES[name]}, or enough for "
+            "an ordinary notebook",
+        )
 
 
 async def serve(options: PoolOptions) -> None:
@@ -117,6 +141,16 @@ def main() -> int:
         sys.stderr.write(f"The pool did not start: {error}\n")
         return 1
     return 0
+
+
+def _amount(name: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            return parse_amount(name, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 def _port(text: str) -> int:

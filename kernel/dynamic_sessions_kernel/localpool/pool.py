@@ -17,7 +17,9 @@ from .faults import FaultInjector, FaultRates
 from .folders import PoolFolder
 from .profiles import PROFILES, SPECIFICATION
 from .sandbox.choose import choose
+from .sandbox.limits import Limits
 from .sessions.store import SessionStore
+from .sessions.watch import Watch
 
 if TYPE_CHECKING:
     from tornado.httpserver import HTTPServer
@@ -44,6 +46,7 @@ class PoolOptions:
         full_status: of HTTP, when no more sessions are to be had; one of `FULL_STATUSES`.
         faults: what goes wrong.
         token: that callers must show.
+        limits: what each session may take of the machine.
     """
 
     port: int = 0
@@ -55,6 +58,7 @@ class PoolOptions:
     full_status: int = FULL_STATUSES[0]
     faults: FaultRates = field(default_factory=FaultRates)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    limits: Limits = field(default_factory=Limits.from_environment)
 
 
 class LocalPool:
@@ -68,7 +72,7 @@ class LocalPool:
     def __init__(self, options: PoolOptions) -> None:
         self._options = options
         _allow_open_files()
-        self._sandbox = choose(options.sandbox)
+        self._sandbox = choose(options.sandbox, options.limits)
         self._sockets = bind_sockets(options.port, HOST)
         self._folder = PoolFolder()
         faults = FaultInjector(options.faults)
@@ -82,6 +86,7 @@ class LocalPool:
             time_limit=min(options.time_limit, profile.longest_run_seconds),
             full_status=options.full_status,
         )
+        self._watch = Watch(self._store, options.limits)
         self._service = Service(self._store, faults, options.token, self._folder.incoming, profile)
         self._server: HTTPServer | None = None
 
@@ -93,6 +98,7 @@ class LocalPool:
             "token": self._options.token,
             "sandbox": self._sandbox.name,
             "reason": self._sandbox.reason,
+            "limits": str(self._options.limits),
         }
 
     def start(self) -> None:
@@ -100,6 +106,7 @@ class LocalPool:
         self._server = self._service.listen()
         self._server.add_sockets(self._sockets)
         self._store.prepare()
+        self._watch.start()
 
     def quiet_for(self) -> float:
         """Return the seconds since the last call or session, 0 while one lives."""
@@ -115,6 +122,7 @@ class LocalPool:
     async def stop(self) -> None:
         """End sessions and connections, and remove every file."""
         self.refuse_calls()
+        await self._watch.stop()
         # Whatever does not end in time dies with the pool's own process.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._store.close(), _STOP_SECONDS)

@@ -27,6 +27,7 @@ class Status:
         traffic: what this kernel has moved, exchanges of its own among the executions.
         python: the pool's languages with their versions; empty where unknown.
         packages: how many are installed; None where unknown.
+        limits: what the session may take of the machine that it runs on; empty where unknown.
         created, expires: None where unknown.
         kept_until: when `keep_alive` lets the session cool down if nothing runs until then; None
             where nothing keeps it.
@@ -41,6 +42,7 @@ class Status:
     traffic: Traffic = field(default_factory=Traffic)
     python: str = ""
     packages: int | None = None
+    limits: str = ""
     created: datetime | None = None
     expires: datetime | None = None
     kept_until: datetime | None = None

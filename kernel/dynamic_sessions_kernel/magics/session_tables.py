@@ -32,6 +32,8 @@ def status_table(status: Status) -> dict[str, str]:
     if status.python or status.packages is not None:
         packages = "" if status.packages is None else f"{status.packages} packages"
         rows.append(("software", ", ".join(filter(None, (status.python, packages)))))
+    if status.limits:
+        rows.append(("limits", status.limits))
     rows += [
         (name, _moment(moment))
         for name, moment in (("created", status.created), ("expires", status.expires))

@@ -37,7 +37,8 @@ class Bwrap:
             *("--hostname", layout.HOST_NAME),
             *("--new-session", "--die-with-parent", "--as-pid-1"),
             *(word for mount in layout.mounts(place) for word in _words(mount)),
-            *("--remount-ro", "/", "--chdir", layout.HOME, "--"),
+            # Through /proc a process could take itself off the list of those that end first.
+            *("--remount-ro", "/proc", "--remount-ro", "/", "--chdir", layout.HOME, "--"),
             *inner,
         ]
 
@@ -49,7 +50,7 @@ def _words(mount: layout.Mount) -> Iterator[str]:
         case "writable":
             yield from ("--bind", mount.source, mount.target)
         case "scratch":
-            yield from ("--perms", "1777", "--tmpfs", mount.target)
+            yield from ("--perms", "1777", *_scratch(mount, mount.target))
         case "link":
             yield from ("--symlink", mount.source, mount.target)
         case "proc":
@@ -57,8 +58,12 @@ def _words(mount: layout.Mount) -> Iterator[str]:
         case "dev":
             yield from ("--dev", mount.target)
             # bubblewrap leaves /dev writable.
-            yield from ("--perms", "1777", "--tmpfs", f"{mount.target}/shm")
+            yield from ("--perms", "1777", *_scratch(mount, f"{mount.target}/shm"))
             yield from ("--remount-ro", mount.target)
+
+
+def _scratch(mount: layout.Mount, target: str) -> tuple[str, ...]:
+    return ("--size", str(mount.size_bytes), "--tmpfs", target)
 
 
 def _proc(target: str) -> Iterator[str]:

@@ -20,6 +20,8 @@ from dynamic_sessions_kernel.errors import LocalPoolError
 
 from . import layout
 from .bwrap import Bwrap
+from .groups import Group, Groups, entering
+from .limits import Limits
 from .utillinux import UtilLinux
 
 # A trial takes a tenth of a second.
@@ -58,10 +60,14 @@ class Sandbox:
     Attributes:
         backend: the kind that works; None where sessions see the machine as the pool does.
         reason: for none, why nothing better was chosen; empty when it was asked for.
+        limits: what each session may take.
+        groups: where the machine holds limits on memory and processes; None where the pool must.
     """
 
     backend: Backend | None
     reason: str = field(default="", compare=False)
+    limits: Limits = field(default_factory=Limits.from_environment)
+    groups: Groups | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -80,20 +86,31 @@ class Sandbox:
             folder: the session's own folder; it is made where it does not exist.
         """
         if self.confines:
-            place = layout.Place(folder, folder / "sandbox" / "sockets")
+            place = layout.Place(folder, folder / "sandbox" / "sockets", self.limits)
             layout.prepare(place)
             place.sockets.mkdir(mode=0o700, exist_ok=True)
             return place
         # Without mounts the sockets keep their names, and a unix address holds 107 bytes.
-        place = layout.Place(folder, Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp")))
+        sockets = Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp"))
+        place = layout.Place(folder, sockets, self.limits)
         layout.prepare(place)
         return place
 
-    def command(self, place: layout.Place) -> list[str]:
-        """Return the command line that starts a session's init."""
+    def group(self) -> Group | None:
+        """Make a session's control groups; None where the machine has none for the pool.
+
+        Raises:
+            OSError: they cannot be made any more.
+        """
+        return self.groups.make(self.limits) if self.groups is not None else None
+
+    def command(self, place: layout.Place, group: Group | None) -> list[str]:
+        """Return the command line that starts a session's init, as a member of `group`."""
         if self.backend is not None:
-            return self.backend.command(place, layout.first_command())
-        return layout.first_command_outside(place)
+            inner = self.backend.command(place, layout.first_command(self.limits))
+        else:
+            inner = layout.first_command_outside(place)
+        return entering(group, inner)
 
     def environment(self, place: layout.Place) -> dict[str, str]:
         """Return the whole environment of a session."""
@@ -110,11 +127,12 @@ class Sandbox:
         return layout.socket_prefix(boot) if self.confines else str(place.sockets / str(boot))
 
 
-def choose(wanted: str = "auto") -> Sandbox:
+def choose(wanted: str = "auto", limits: Limits | None = None) -> Sandbox:
     """Find the sandbox for this machine's sessions, by trial.
 
     Args:
         wanted: `auto` for the best that works, or a kind by name, which must then work.
+        limits: what each session may take; by default what the environment says.
 
     Raises:
         LocalPoolError: the kind is unknown, or does not work here.
@@ -128,31 +146,32 @@ def choose(wanted: str = "auto") -> Sandbox:
         raise LocalPoolError(
             f"There is no sandbox named {wanted!r}; choose one of {', '.join(CHOICES)}."
         )
+    limits = limits or Limits.from_environment()
+    groups = Groups.find(limits)
     if wanted == "none":
-        return Sandbox(None)
+        return Sandbox(None, "", limits, groups)
     failures = {}
     for backend in BACKENDS:
         if wanted in {"auto", backend.name}:
-            failure = _try(backend)
+            failure = _try(backend, limits)
             if not failure:
-                return Sandbox(backend)
+                return Sandbox(backend, "", limits, groups)
             failures[backend.name] = failure
     reason = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
     if wanted == "auto":
-        return Sandbox(None, reason)
+        return Sandbox(None, reason, limits, groups)
     raise LocalPoolError(
         f"The sandbox {wanted} does not work on this machine ({reason}). Install it, or allow "
         "unprivileged user namespaces, or choose another with --sandbox."
     )
 
 
-def _try(backend: Backend) -> str:
+def _try(backend: Backend, limits: Limits) -> str:
     """Return why a backend does not work here; empty if it does."""
     with tempfile.TemporaryDirectory(prefix="dsk-", dir="/tmp") as folder:
-        place = Sandbox(backend).place(Path(folder))
-        python = layout.first_command()[0]
+        place = Sandbox(backend, limits=limits).place(Path(folder))
         try:
-            command = backend.command(place, [python, "-c", _TRIAL])
+            command = backend.command(place, [sys.executable, "-c", _TRIAL])
             trial = subprocess.run(
                 command,
                 env=layout.variables(),

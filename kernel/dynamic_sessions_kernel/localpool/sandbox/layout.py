@@ -11,7 +11,10 @@ import site
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .limits import Limits
 
 #: The service's user (docs/service.md, "Running code"), and the number that it has on Ubuntu.
 USER, USER_ID = "ubuntu", 1000
@@ -20,7 +23,8 @@ DATA = "/mnt/data"
 HOST_NAME = "session"
 
 _INSIDE = Path(__file__).with_name("inside")
-_PROGRAMS = "/session"
+#: Our own programs, as a session sees them.
+PROGRAMS = "/session"
 _SOCKETS = f"{HOME}/.sockets"
 
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/nix/store")
@@ -55,10 +59,12 @@ class Place:
     Attributes:
         folder: the session's own folder, which the pool made and removes.
         sockets: the folder of the interpreter's sockets.
+        limits: what the session may take.
     """
 
     folder: Path
     sockets: Path
+    limits: Limits
 
     @property
     def data(self) -> Path:
@@ -94,11 +100,13 @@ class Mount:
         kind: `scratch` is empty, writable and in memory; `proc` and `dev` are the session's own.
         target: the absolute path inside.
         source: the path on the host; for a `link` what it says.
+        size_bytes: of a `scratch`; for `dev` of the shared memory in it.
     """
 
     kind: Literal["read-only", "writable", "scratch", "link", "proc", "dev"]
     target: str
     source: str = ""
+    size_bytes: int = 0
 
 
 def prepare(place: Place) -> None:
@@ -121,14 +129,14 @@ def mounts(place: Place) -> list[Mount]:
         *(_read_only(f"/etc/{name}") for name in _ETC if Path("/etc", name).exists()),
         *(Mount("read-only", f"/etc/{file.name}", str(file)) for file in place.etc.iterdir()),
         Mount("proc", "/proc"),
-        Mount("dev", "/dev"),
-        Mount("scratch", "/tmp"),  # noqa: S108 - the session's own
+        Mount("dev", "/dev", size_bytes=place.limits.scratch_bytes),
+        Mount("scratch", "/tmp", size_bytes=place.limits.scratch_bytes),  # noqa: S108 - its own
         Mount("writable", HOME, str(place.home)),
         Mount("writable", _SOCKETS, str(place.sockets)),
         *_interpreter(),
         *(
-            Mount("read-only", f"{_PROGRAMS}/{name}", str(_INSIDE / name))
-            for name in ("init.py", "kernel_main.py")
+            Mount("read-only", f"{PROGRAMS}/{name}", str(_INSIDE / name))
+            for name in ("init.py", "kernel_main.py", "seal.py")
         ),
         Mount("writable", DATA, str(place.data)),
     ]
@@ -158,20 +166,21 @@ def variables(home: str = HOME, *, network: bool = False) -> dict[str, str]:
     return table
 
 
-def first_command() -> list[str]:
+def first_command(limits: Limits) -> list[str]:
     """Return the command that runs first inside."""
-    return _command(_PROGRAMS, _SOCKETS)
+    return _command(PROGRAMS, _SOCKETS, limits)
 
 
 def first_command_outside(place: Place) -> list[str]:
     """Return the same where there is no sandbox."""
-    return _command(str(_INSIDE), str(place.sockets))
+    return _command(str(_INSIDE), str(place.sockets), place.limits)
 
 
-def _command(programs: str, sockets: str) -> list[str]:
+def _command(programs: str, sockets: str, limits: Limits) -> list[str]:
     python = [sys.executable]
     return [
         *(*python, "-I", "-S", f"{programs}/init.py", sockets),
+        *(str(limits.processes), str(limits.file_bytes)),
         *(*python, f"{programs}/kernel_main.py"),
     ]
 

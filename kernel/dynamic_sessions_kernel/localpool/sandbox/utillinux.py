@@ -11,6 +11,7 @@ import errno
 import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,8 +81,9 @@ def _drop() -> list[str]:
     # The shell has a PATH of its own and notes where it has been.
     table = [f"{name}={value}" for name, value in layout.variables().items()]
     return [
-        *("unshare", "--user", "--keep-caps"),
+        *("unshare", "--user", "--mount", "--keep-caps"),
         *(f"--map-user={layout.USER_ID}", f"--map-group={layout.USER_ID}", "--"),
+        *(sys.executable, "-I", "-S", f"{layout.PROGRAMS}/seal.py"),
         *("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
         *("--ambient-caps=-all", "--", "env", "-i", *table),
     ]
@@ -96,13 +98,13 @@ def _lines(mount: layout.Mount) -> Iterator[str]:
             yield from _bind(mount.source, f".{mount.target}", "rw")
         case "scratch":
             yield f"mkdir -p {target}"
-            yield f"mount -t tmpfs -o nosuid,nodev,mode=1777 session {target}"
+            yield f"mount -t tmpfs -o {_scratch(mount)} session {target}"
         case "link":
             yield f"ln -s {shlex.quote(mount.source)} {target}"
         case "proc":
             yield from _proc(f".{mount.target}")
         case "dev":
-            yield from _dev(f".{mount.target}")
+            yield from _dev(f".{mount.target}", mount)
 
 
 def _bind(source: str, target: str, access: str) -> Iterator[str]:
@@ -151,7 +153,11 @@ def _proc(target: str) -> Iterator[str]:
         yield f"[ ! -e {target}/{name} ] || mount -o bind,ro /dev/null {target}/{name}"
 
 
-def _dev(target: str) -> Iterator[str]:
+def _scratch(mount: layout.Mount) -> str:
+    return f"nosuid,nodev,mode=1777,size={mount.size_bytes}"
+
+
+def _dev(target: str, mount: layout.Mount) -> Iterator[str]:
     yield f"mkdir {target}"
     yield f"mount -t tmpfs -o nosuid,mode=755 session {target}"
     yield f"mkdir {target}/pts {target}/shm"
@@ -159,7 +165,7 @@ def _dev(target: str) -> Iterator[str]:
         yield f": > {target}/{name}"
         yield f"mount --bind /dev/{name} {target}/{name}"
     yield f"mount -t devpts -o newinstance,nosuid,noexec,ptmxmode=666,mode=620 session {target}/pts"
-    yield f"mount -t tmpfs -o nosuid,nodev,mode=1777 session {target}/shm"
+    yield f"mount -t tmpfs -o {_scratch(mount)} session {target}/shm"
     yield f"ln -s pts/ptmx {target}/ptmx"
     yield f"ln -s /proc/self/fd {target}/fd"
     for number, name in enumerate(("stdin", "stdout", "stderr")):

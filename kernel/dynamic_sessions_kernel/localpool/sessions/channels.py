@@ -8,6 +8,7 @@ through that open file, whatever becomes of the name.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,17 @@ from dynamic_sessions_kernel.errors import LocalPoolError
 from dynamic_sessions_kernel.localpool.sandbox.inside.kernel_main import PORTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from .decoding import Decoder
 
 # A message over this closes the connection; the service's own strings of 8 MB are far below.
 _LONGEST = 256 * 1024**2
+# A longer message's signature is made in a thread, which lets go of the loop meanwhile.
+_SIGNED_HERE_BYTES = 1024**2
+# Ours are a few hundred bytes each.
+_HEADERS_BYTES = 64 * 1024
 # Messages that wait here; those beyond wait in the session, at the session's expense.
 _WAITING = 64
 
@@ -35,12 +43,14 @@ class Channels:
         folder: the host's folder of the sockets.
         boot: the interpreter's number, with which its sockets' names begin.
         key: signs the messages.
+        decoder: of their contents.
 
     Raises:
         LocalPoolError: what lies there is no socket.
     """
 
-    def __init__(self, folder: Path, boot: int, key: str) -> None:
+    def __init__(self, folder: Path, boot: int, key: str, decoder: Decoder) -> None:
+        self._decoder = decoder
         self._session = Session(key=key.encode(), username="pool", check_pid=False)
         self._files: list[int] = []
         self._sockets: list[zmq.asyncio.Socket] = []
@@ -100,12 +110,29 @@ class Channels:
             await asyncio.sleep(0)
             try:
                 _, parts = self._session.feed_identities(frames)
-                message = self._session.deserialize(parts)
-                shaped = all(
-                    isinstance(message[part], dict)
-                    for part in ("header", "parent_header", "content")
-                )
+                message = await self._message(parts)
             except Exception:  # noqa: BLE001, S112 - hostile bytes fail in ways nobody has listed
                 continue
-            if shaped:
+            if all(isinstance(part, dict) for part in message.values()):
                 return message, sum(map(len, frames))
+
+    async def _message(self, parts: Sequence[Any]) -> dict[str, Any]:
+        """Return header, parent's header and content of a message, none of them trusted.
+
+        Raises:
+            ValueError: its signature is not ours, or it is too long where messages are short.
+        """
+        signature, header, parent, metadata, content = parts[:5]
+        # Nobody but the session has the key; this finds what was cut on its way.
+        signed_parts = [header, parent, metadata, content]
+        if len(content) > _SIGNED_HERE_BYTES:
+            signed = await asyncio.to_thread(self._session.sign, signed_parts)
+        else:
+            signed = self._session.sign(signed_parts)
+        if signed != signature or len(header) + len(parent) > _HEADERS_BYTES:
+            raise ValueError
+        return {
+            "header": json.loads(header),
+            "parent_header": json.loads(parent),
+            "content": await self._decoder.content(content),
+        }

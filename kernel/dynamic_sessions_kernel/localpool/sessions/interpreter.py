@@ -16,16 +16,15 @@ Everything happens on the event loop that made it.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
-import socket
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.errors import LocalPoolError
-from dynamic_sessions_kernel.localpool.sandbox.choose import remove_tree
 
 from .channels import Channels
+from .decoding import Decoder
+from .enclosure import Enclosure
 from .kept_messages import Kept, Outcome
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dynamic_sessions_kernel.localpool.sandbox.choose import Sandbox
-    from dynamic_sessions_kernel.localpool.sandbox.layout import Place
 
 __all__ = ["Interpreter", "Outcome"]
 
@@ -91,13 +89,14 @@ class _Run:
 
 
 class Interpreter:
-    """One IPython kernel in one sandbox. Made by `start`."""
+    """One IPython kernel in one sandbox. Made by `start`.
 
-    def __init__(self, sandbox: Sandbox, place: Place) -> None:
-        self._sandbox = sandbox
-        self._place = place
-        self._process: asyncio.subprocess.Process | None = None
-        self._control: asyncio.StreamWriter | None = None
+    Attributes:
+        enclosure: its sandbox.
+    """
+
+    def __init__(self, enclosure: Enclosure) -> None:
+        self.enclosure = enclosure
         self._state = State.STARTING
         self._gone = asyncio.Event()
         self._boot = _Boot(0)
@@ -120,14 +119,10 @@ class Interpreter:
         Raises:
             LocalPoolError: it does not start; no process is left of the attempt.
         """
+        self = cls(Enclosure.make(sandbox, folder))
         try:
-            self = cls(sandbox, sandbox.place(folder))
-        except OSError as error:
-            raise LocalPoolError(
-                f"A session's folder could not be made: {error}. Nothing was started."
-            ) from None
-        try:
-            await self._enter()
+            await self.enclosure.start()
+            self._spawn(self._heed())
             await self._begin()
         except BaseException:
             await self.close()
@@ -168,7 +163,7 @@ class Interpreter:
         """Interrupt what runs; an idle interpreter does not mind."""
         # SIGINT would end an interpreter that is still starting.
         if self._state is State.READY:
-            self._order("interrupt")
+            self.enclosure.order("interrupt", self._boot.number)
 
     async def restart(self) -> None:
         """Replace the interpreter by a fresh one; what runs in it ends as `died`.
@@ -232,44 +227,16 @@ class Interpreter:
                     await self._begin()
                 except LocalPoolError:
                     # A session without an interpreter serves nobody; the pool sees it gone.
-                    self._hang_up()
+                    self.enclosure.hang_up()
                     await _within(self._gone.wait(), _STOP_LIMIT_SECONDS)
                     self._end()
             return self._channels if self.alive else None
 
-    async def _enter(self) -> None:
-        """Start the sandbox and listen to its init."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            reader, self._control = await asyncio.open_connection(sock=ours)
-            creating = asyncio.ensure_future(
-                asyncio.create_subprocess_exec(
-                    *self._sandbox.command(self._place),
-                    env=self._sandbox.environment(self._place),
-                    cwd=self._sandbox.start_folder(self._place),
-                    stdin=theirs.fileno(),
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=asyncio.subprocess.PIPE,
-                    start_new_session=True,
-                )
-            )
-            try:
-                self._process = await asyncio.shield(creating)
-            except asyncio.CancelledError:
-                # asyncio's own creation, cancelled, can wait for ever for the process's end.
-                self._process = await creating
-                raise
-            except OSError as error:
-                raise LocalPoolError(
-                    f"A session could not be started in the sandbox {self._sandbox.name}: {error}."
-                ) from None
-        self._spawn(self._heed(reader))
-
-    async def _heed(self, init: asyncio.StreamReader) -> None:
+    async def _heed(self) -> None:
         """Take the init's events until it is gone."""
         try:
-            async for line in init:
-                event, boot = json.loads(line), self._boot
+            async for event in self.enclosure.events():
+                boot = self._boot
                 if event["boot"] != boot.number:
                     continue
                 if event["event"] == "ready":
@@ -279,8 +246,6 @@ class Interpreter:
                 boot.exited.set()
                 if self._state is State.READY:
                     self._replace_soon()
-        except OSError:
-            pass  # the socket was reset: gone as well
         finally:
             self._end()
 
@@ -290,11 +255,12 @@ class Interpreter:
             self._state = State.STARTING
         boot = self._boot = _Boot(self._boot.number + 1)
         key = secrets.token_hex(32)
-        prefix = self._sandbox.socket_prefix(self._place, boot.number)
-        self._order("start", prefix=prefix, key=key)
+        prefix = self.enclosure.socket_prefix(boot.number)
+        self.enclosure.order("start", boot.number, prefix=prefix, key=key)
         if not await self._first(boot.listening, _START_LIMIT_SECONDS):
             await self._say_why()
-        channels = self._channels = Channels(self._place.sockets, boot.number, key)
+        sockets, decoder = self.enclosure.place.sockets, Decoder(self.enclosure.entering)
+        channels = self._channels = Channels(sockets, boot.number, key, decoder)
         self._listeners = [
             asyncio.create_task(self._listen_to_replies(channels)),
             asyncio.create_task(self._listen_to_messages(channels)),
@@ -311,7 +277,7 @@ class Interpreter:
 
     async def _stop(self) -> None:
         """End the interpreter, and with it what it was reached by."""
-        self._order("stop")
+        self.enclosure.order("stop", self._boot.number)
         await self._let_go()
         if not await self._first(self._boot.exited, _STOP_LIMIT_SECONDS):
             await self._say_why()
@@ -328,11 +294,11 @@ class Interpreter:
     async def _say_why(self) -> None:
         """Raise the error that says why no interpreter is there."""
         words = self._boot.words
-        if not self.alive and self._process is not None and self._process.stderr is not None:
-            words = (await self._process.stderr.read(4000)).decode(errors="replace")
+        if not self.alive:
+            words = await self.enclosure.words()
         last = words.strip().splitlines()[-1:] or ["it gave no reason"]
         raise LocalPoolError(
-            f"The interpreter of a session did not start (sandbox {self._sandbox.name}): "
+            f"The interpreter of a session did not start (sandbox {self.enclosure.name}): "
             f"{last[0]}. Nothing ran."
         )
 
@@ -374,30 +340,14 @@ class Interpreter:
                 wait.cancel()
         return event.is_set()
 
-    def _order(self, what: str, **more: str) -> None:
-        if self._control is not None and not self._control.is_closing():
-            order = {"do": what, "boot": self._boot.number, **more}
-            self._control.write(json.dumps(order).encode() + b"\n")
-
-    def _hang_up(self) -> None:
-        """Close the control socket, at which the init ends, and with it everything."""
-        if self._control is not None:
-            self._control.close()
-
     async def _close(self) -> None:
         self._end()
-        self._hang_up()
+        self.enclosure.hang_up()
         await self._let_go()
-        if self._process is not None and not await _within(
-            self._process.wait(), _STOP_LIMIT_SECONDS
-        ):
-            self._process.kill()
-            await self._process.wait()
+        await self.enclosure.end()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for folder in (self._place.own, self._place.sockets):
-            await asyncio.to_thread(remove_tree, folder)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dynamic_sessions_kernel.localpool.faults import FaultInjector
 
+    from .enclosure import Enclosure
     from .interpreter import Interpreter
     from .results import Result
 
@@ -112,6 +113,11 @@ class Session:
     def alive(self) -> bool:
         """Whether it can be used; its sandbox can end without being asked to."""
         return self._interpreter.alive
+
+    @property
+    def enclosure(self) -> Enclosure:
+        """Its sandbox."""
+        return self._interpreter.enclosure
 
     @property
     def busy(self) -> bool:

@@ -58,6 +58,7 @@ class PoolAddress:
         sandbox: what its sessions run in: `bwrap`, `util-linux` or `none`.
         reason: why nothing better than `none` was chosen; else empty.
         started: whether this call started it.
+        limits: what each session may take of the machine, in words.
     """
 
     endpoint: str
@@ -65,6 +66,7 @@ class PoolAddress:
     sandbox: str
     reason: str = ""
     started: bool = field(default=False, compare=False)
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,4 +268,5 @@ def _address(described: dict[str, Any]) -> PoolAddress:
         token=described["token"],
         sandbox=described["sandbox"],
         reason=str(described.get("reason", "")),
+        limits=str(described.get("limits", "")),
     )

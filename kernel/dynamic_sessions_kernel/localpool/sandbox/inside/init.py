@@ -33,8 +33,6 @@ from typing import Any
 
 # Enough for the traceback of an interpreter that cannot start.
 WORDS_KEPT_BYTES = 4000
-# A guard against runaway forks; threads count too, and some libraries start one for each core.
-PROCESSES = 4096
 # Where the interpreter finds the pipe on which it says that it is ready.
 READY_FD = 3
 
@@ -184,9 +182,19 @@ def close_to_the_session() -> None:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def limit() -> None:
-    """Bound what the session can take from the machine; no limit is ever raised."""
-    for name, value in ((resource.RLIMIT_NPROC, PROCESSES), (resource.RLIMIT_CORE, 0)):
+def limit(processes: int, file_bytes: int) -> None:
+    """Bound what the session can take from the machine; no limit is ever raised.
+
+    Args:
+        processes: and threads; counted here where no control group counts them.
+        file_bytes: the length of a file.
+    """
+    bounds = (
+        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for name, value in bounds:
         hard = resource.getrlimit(name)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(name, (bound, bound))
@@ -220,15 +228,17 @@ def end_all() -> None:
             os.waitpid(-1, 0)
 
 
-def main(sockets: str, *command: str) -> None:
+def main(sockets: str, processes: str, file_bytes: str, *command: str) -> None:
     """Serve one session.
 
     Args:
         sockets: the folder of the interpreter's sockets, removed at the end if it can be.
+        processes: as of `limit`.
+        file_bytes: as of `limit`.
         command: what starts an interpreter.
     """
     close_to_the_session()
-    limit()
+    limit(int(processes), int(file_bytes))
     try:
         Init(list(command)).run()
     finally:

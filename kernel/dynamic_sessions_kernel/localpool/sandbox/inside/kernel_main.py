@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 READY_FD = 3
-# The machine's memory runs out in the session first, not in the pool.
-BADNESS = "500"
 PORTS = {"shell_port": 1, "stdin_port": 2, "hb_port": 3, "control_port": 4, "iopub_port": 5}
 
 
@@ -59,7 +56,6 @@ def main() -> None:
     sys.path.pop(0)
     order = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    Path("/proc/self/oom_score_adj").write_text(BADNESS)
     launch(order)
 
 

@@ -1,0 +1,123 @@
+"""Ends sessions that take more than they may, where the machine itself does not hold them.
+
+Files are always watched. Memory and processes are watched where there are no control groups: they
+are counted over all processes that descend from the sandbox. A session that is over a limit is
+ended whole, since nobody knows which part of it is to blame. Its next caller gets a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psutil
+
+from dynamic_sessions_kernel.localpool.sandbox.limits import FILE_COST_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dynamic_sessions_kernel.localpool.sandbox.limits import Limits
+
+    from .session import Session
+    from .store import SessionStore
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_SECONDS = 1.0
+# Looking takes at most this share of the time, however many files there are.
+_SHARE = 0.1
+_BLOCK_BYTES = 512
+
+
+class Watch:
+    """Looks at every session of a pool, again and again.
+
+    Args:
+        store: of the sessions.
+        limits: of each.
+    """
+
+    def __init__(self, store: SessionStore, limits: Limits) -> None:
+        self._store = store
+        self._limits = limits
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the running event loop."""
+        self._task = asyncio.create_task(self._work())
+
+    async def stop(self) -> None:
+        """End. Repeatable."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _work(self) -> None:
+        while True:
+            began = time.monotonic()
+            for session in self._store.living():
+                over = await asyncio.to_thread(self._over, session)
+                if over and self._store.find(session.identifier) is session:
+                    _log.warning("A session took more than its limit of %s and was ended.", over)
+                    self._store.end(session.identifier)
+            spent = time.monotonic() - began
+            await asyncio.sleep(max(_PERIOD_SECONDS, spent / _SHARE))
+
+    def _over(self, session: Session) -> str:
+        """Return what a session takes too much of; empty if nothing."""
+        disk = self._limits.disk_bytes
+        if disk_use(session.folder, disk) > disk:
+            return "files"
+        if session.enclosure.counted or session.enclosure.pid is None:
+            return ""
+        memory, processes = memory_use(session.enclosure.pid)
+        if memory > self._limits.memory_bytes:
+            return "memory"
+        return "processes" if processes > self._limits.processes else ""
+
+
+def disk_use(folder: Path, enough: int) -> int:
+    """Return the bytes that a folder takes on disk; the count ends once it is over `enough`.
+
+    Links are not followed. What goes away meanwhile, or cannot be read, counts nothing.
+    """
+    total = 0
+    waiting = [os.fspath(folder)]
+    while waiting and total <= enough:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    stat = entry.stat(follow_symlinks=False)
+                    total += max(stat.st_blocks * _BLOCK_BYTES, FILE_COST_BYTES)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return total
+
+
+def memory_use(pid: int) -> tuple[int, int]:
+    """Return the memory, in bytes, and the number of threads of a process and its descendants.
+
+    Memory that several share is divided among them where the machine says how; else each counts
+    what it holds.
+    """
+    memory = threads = 0
+    with suppress(psutil.Error):
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            with suppress(psutil.Error):
+                threads += process.num_threads()
+                memory += _memory_of(process)
+    return memory, threads
+
+
+def _memory_of(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.AccessDenied, AttributeError):
+        return int(process.memory_info().rss)
