@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamic_sessions_kernel import errors
+from dynamic_sessions_kernel.client.management import Management
 from tests.support.fake_service import Play
 
 METADATA = {"runtimes": [{"name": "Python", "version": "3.12"}]}
@@ -122,3 +123,17 @@ def test_a_wrong_address_has_neither(service, session) -> None:
     service.always(404)
     with pytest.raises(errors.PoolNotFoundError):
         session.info()
+
+
+def test_a_host_of_custom_containers_is_known_by_its_name(service, pool) -> None:
+    """Every other path there is the container's, and may allocate a session for nothing."""
+    host = "pool.abc123.westus2.azurecontainerapps.io"
+    management = Management(pool._transport, pool._generation, host)
+    service.route = custom_container
+    assert management.info("abcd-1").identifier == "abcd-1"
+    management.end("abcd-1")
+    assert [seen.path for seen in service.seen] == [
+        ".management/getSession",
+        ".management/stopSession",
+    ]
+    assert management.largest_file_bytes == 250 << 20

@@ -41,6 +41,7 @@ class Profile:
         file_type, folder_type: the `type` of an entry.
         top: the `directory` of an entry at the top of `/mnt/data`.
         describes_uploads: whether the answer to an upload has `contentType` and `type`.
+        describes_executions: whether the answer to an execution has headers about it.
         from_listed_folder: whether a recursive listing's `directory` begins at the folder listed.
         bare_arrays: whether listings and uploads are an array and no object.
         null_next_link: whether `nextLink` is there, and null, on the last page.
@@ -59,6 +60,7 @@ class Profile:
     folder_type: str = "Directory"
     top: str = ""
     describes_uploads: bool = True
+    describes_executions: bool = True
     from_listed_folder: bool = False
     bare_arrays: bool = False
     null_next_link: bool = False
@@ -101,6 +103,7 @@ CUSTOM_CONTAINER = Profile(
     file_type="file",
     folder_type="directory",
     top=".",
+    describes_executions=False,
     bare_arrays=True,
     legacy_data=False,
     sessions="management",

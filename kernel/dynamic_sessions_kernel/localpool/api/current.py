@@ -13,7 +13,7 @@ from dynamic_sessions_kernel.localpool.sessions.remote_paths import folder_parts
 from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from . import executions, files
-from .routes import ApiRequest, ApiResponse, Route, paged, session_headers
+from .routes import ApiRequest, ApiResponse, Route, execution_headers, operation_headers, paged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +45,13 @@ async def _execute(call: ApiRequest) -> ApiResponse:
         execution = executions.run(call, session, code, seconds, cap=cap, kind=kind)
         if kind == "Asynchronous":
             described = _execution(call, execution)
-            return ApiResponse(202, described, clock.headers(session, execution))
+            return ApiResponse(202, described, clock.headers(call, session, execution))
         result = await execution.over()
         status = 202 if call.version.accepts_synchronous else 200
         described = _execution(call, execution)
-        return ApiResponse(status, described, clock.headers(session, execution, result), ran=True)
+        return ApiResponse(
+            status, described, clock.headers(call, session, execution, result), ran=True
+        )
 
 
 async def _poll(call: ApiRequest) -> ApiResponse:
@@ -59,7 +61,9 @@ async def _poll(call: ApiRequest) -> ApiResponse:
             raise errors.Refusal(
                 404, "ExecutionNotFound", "The session knows no execution of this id."
             )
-        return ApiResponse(200, _execution(call, execution), session_headers(session, execution.id))
+        return ApiResponse(
+            200, _execution(call, execution), execution_headers(call, session, execution.id)
+        )
 
 
 async def _upload(call: ApiRequest) -> ApiResponse:
@@ -92,14 +96,14 @@ async def _list(call: ApiRequest) -> ApiResponse:
         described: Any = (
             page if call.profile.bare_arrays else paged("value", page, link, call.profile)
         )
-        return ApiResponse(200, described, session_headers(session))
+        return ApiResponse(200, described, operation_headers())
 
 
 async def _describe(call: ApiRequest) -> ApiResponse:
     folders, name = files.joined(call.folder, _name(call))
     async with call.store.using(call.identifier) as session:
         entry = await asyncio.to_thread(session.tree.entry, folders, name)
-        return ApiResponse(200, _file(entry, call.profile), session_headers(session))
+        return ApiResponse(200, _file(entry, call.profile), operation_headers())
 
 
 async def _download(call: ApiRequest) -> ApiResponse:

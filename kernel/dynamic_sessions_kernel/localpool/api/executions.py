@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
-from .routes import session_headers
+from .routes import execution_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,10 +108,16 @@ class Clock:
         self._new = session.uses == 1
 
     def headers(
-        self, session: Session, execution: Execution, result: Result | None = None
+        self,
+        call: ApiRequest,
+        session: Session,
+        execution: Execution,
+        result: Result | None = None,
     ) -> dict[str, str]:
         """Return the headers of an execution's answer; all times in milliseconds."""
-        headers = session_headers(session, execution.id)
+        headers = execution_headers(call, session, execution.id)
+        if not call.profile.describes_executions:
+            return headers
         headers["X-Ms-New-Allocation"] = "true" if self._new else "false"
         headers["x-ms-allocation-time"] = _milliseconds(self._allocated - self._began)
         headers["x-ms-overall-execution-time"] = _milliseconds(time.monotonic() - self._began)

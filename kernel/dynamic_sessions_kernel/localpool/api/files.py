@@ -10,7 +10,7 @@ from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.errors import Refusal
 from dynamic_sessions_kernel.localpool.sessions.remote_paths import file_path
 
-from .routes import ApiResponse, Download, session_headers
+from .routes import ApiResponse, Download, operation_headers
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.sessions.files import Entry
@@ -37,7 +37,7 @@ async def keep(call: ApiRequest, received: Received, folder: str) -> tuple[Entry
     folders, name = joined(folder, received.name)
     async with call.store.using(call.identifier) as session:
         entry = await asyncio.to_thread(session.tree.place, received.path, folders, name)
-        return entry, session_headers(session)
+        return entry, operation_headers()
 
 
 async def send(call: ApiRequest, folder: str, path: str) -> ApiResponse:
@@ -45,7 +45,7 @@ async def send(call: ApiRequest, folder: str, path: str) -> ApiResponse:
     folders, name = joined(folder, path)
     async with call.store.using(call.identifier) as session:
         file, entry = await asyncio.to_thread(session.tree.open_file, folders, name)
-        return ApiResponse(200, Download(file, entry.size), session_headers(session))
+        return ApiResponse(200, Download(file, entry.size), operation_headers())
 
 
 async def remove(call: ApiRequest, folder: str, path: str, status: int) -> ApiResponse:
@@ -58,7 +58,7 @@ async def remove(call: ApiRequest, folder: str, path: str, status: int) -> ApiRe
             if refusal.code != errors.NO_SUCH_FILE:
                 raise
             raise errors.not_deleted(str(refusal)) from None
-        return ApiResponse(status, None, session_headers(session))
+        return ApiResponse(status, None, operation_headers())
 
 
 def moment(seconds: float) -> str:

@@ -11,7 +11,7 @@ from dynamic_sessions_kernel.localpool import errors
 from dynamic_sessions_kernel.localpool.sessions.results import CAP_CHARS
 
 from . import executions, files
-from .routes import ApiRequest, ApiResponse, Route, session_headers
+from .routes import ApiRequest, ApiResponse, Route, operation_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,7 +41,9 @@ async def _execute(call: ApiRequest) -> ApiResponse:
             "executionTimeInMilliseconds": result.milliseconds,
         }
         described = {"$id": "1", "properties": properties}
-        return ApiResponse(200, described, clock.headers(session, execution, result), ran=True)
+        return ApiResponse(
+            200, described, clock.headers(call, session, execution, result), ran=True
+        )
 
 
 async def _upload(call: ApiRequest) -> ApiResponse:
@@ -57,7 +59,7 @@ async def _list(call: ApiRequest) -> ApiResponse:
     async with call.store.using(call.identifier) as session:
         entries = await asyncio.to_thread(session.tree.entries, (), recursive=True)
         found = (entry for entry in entries if not entry.is_folder)
-        return ApiResponse(200, _listing(found), session_headers(session))
+        return ApiResponse(200, _listing(found), operation_headers())
 
 
 async def _download(call: ApiRequest) -> ApiResponse:

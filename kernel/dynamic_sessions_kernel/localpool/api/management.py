@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Sessions on one page of a listing.
 PAGE = 50
+_POOL_NAME = "local"
 #: The same at `/.management/listSessions`.
 _MANAGEMENT_PAGE = 300
 
@@ -75,7 +76,8 @@ async def _manage_description(call: ApiRequest) -> ApiResponse:
 async def _manage_end(call: ApiRequest) -> ApiResponse:
     if not call.store.end(call.identifier):
         raise errors.no_session("SessionWithIdentifierNotFound")
-    return ApiResponse(200, PlainText("The session is stopped."))
+    words = f"Session {call.identifier} in session pool {_POOL_NAME} stopped."
+    return ApiResponse(200, PlainText(words))
 
 
 async def _manage_list(call: ApiRequest) -> ApiResponse:

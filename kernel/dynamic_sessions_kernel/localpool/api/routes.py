@@ -162,6 +162,14 @@ def paged(name: str, page: list[Any], link: str | None, profile: Profile) -> dic
     return {name: page, "nextLink": link}
 
 
-def session_headers(session: Session, operation_id: str = "") -> dict[str, str]:
-    """Return the headers that name the operation, and the container that answers."""
-    return {"operation-id": operation_id or str(uuid.uuid4()), "x-ms-session-guid": session.guid}
+def operation_headers(operation_id: str = "") -> dict[str, str]:
+    """Return the header that names an operation; only executions' answers have further ones."""
+    return {"operation-id": operation_id or str(uuid.uuid4())}
+
+
+def execution_headers(call: ApiRequest, session: Session, operation_id: str) -> dict[str, str]:
+    """Return the headers that name an execution and, where the pool does, what answers."""
+    headers = operation_headers(operation_id)
+    if call.profile.describes_executions:
+        headers["x-ms-session-guid"] = session.guid
+    return headers

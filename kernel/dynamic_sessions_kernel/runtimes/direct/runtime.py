@@ -412,8 +412,13 @@ class DirectRuntime(Runtime):
 
     def _gone(self, result: ExecutionResult) -> DynamicSessionsError:
         again = "Nothing of this cell ran in it. Run the cells again that made what you need."
-        same = bool(result.container) and result.container == self._container
-        if same and not result.new_allocation:
+        if not result.container and result.new_allocation is None:
+            return SessionLostError(
+                "The session's Python is a fresh one since the last cell, and the service does not "
+                "say whether the session is, too: all variables are gone, and the files in "
+                f"/mnt/data are if it is. {again}"
+            )
+        if result.container == self._container and not result.new_allocation:
             return InterpreterRestartedError(
                 "The session's Python is a fresh one since the last cell: all variables are gone, "
                 f"the files in /mnt/data are kept. {again}"
