@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jupyter_client.manager import KernelManager
 
+from tests.runtimes.bridge.conftest import tidy
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -101,6 +103,52 @@ def test_clearing_a_terminal_leaves_nothing_in_a_cell(ours, stock) -> None:
     assert sent["text"].strip("\x1b[HJ2") == ""
     ran = ours.run("%clear")
     assert (ran.status, ran.all("stream")) == ("ok", [])
+
+
+ODD = "odd = b'caf\\xe9.txt'.decode('utf8', 'surrogateescape')"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("complete", "by_odd_name['caf"), ("inspect", "documented")]
+)
+def test_a_question_about_bytes_that_are_no_text_gets_the_same_answer(
+    ours, stock, kind, code
+) -> None:
+    for notebook in (ours, stock):
+        notebook.run(f"{ODD}\nby_odd_name = {{odd: 1}}\ndef documented(): pass")
+        notebook.run("documented.__doc__ = odd")
+    answers = [notebook.ask(kind, code, len(code)) for notebook in (ours, stock)]
+    assert "caf" in str(answers[0])
+    assert tidy(answers[0]) == tidy(answers[1])
+
+
+def test_completion_changes_nothing_of_the_persons_process(ours) -> None:
+    limits = "import sys, gc; sys.getrecursionlimit(), gc.isenabled(), gc.get_threshold()"
+    ours.run("import sys, gc; sys.setrecursionlimit(5432); gc.disable()")
+    before = ours.run(limits).result
+    ours.ask("complete", "import os; os.path.jo")
+    cell = ours.send("sum(range(10 ** 6))")
+    ours.ask("complete", "sys.getrec")
+    ours.wait(cell)
+    assert ours.run(limits).result == before
+    assert before.startswith("(5432, False")
+    ours.run("gc.enable()")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "{'application/scrapbook.scrap.json+json': {'name': 'n', 'data': [1], 'version': 1}}",
+        "{'application/scrapbook.scrap.text+json': {'name': 'n', 'data': 'x', 'version': 1}}",
+        "{'application/papermill.record+json': {'n': 1}}",
+        "{'application/papermill.record/text/plain': \"'x'\"}",
+    ],
+)
+def test_data_of_pipelines_passes(ours, stock, data) -> None:
+    code = f"display({data}, metadata={{'scrapbook': {{'name': 'n'}}}}, raw=True)"
+    ((shown,), (usual,)) = (notebook.run(code).all("display_data") for notebook in (ours, stock))
+    assert usual["data"].items() <= shown["data"].items()
+    assert shown["metadata"] == usual["metadata"] == {"scrapbook": {"name": "n"}}
 
 
 def test_the_help_menu_leads_where_ipykernels_does_and_to_the_service(ours, stock) -> None:
