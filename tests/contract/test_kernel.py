@@ -92,6 +92,16 @@ def test_restart_new_and_stop_change_the_session(notebook, pool) -> None:
     assert identifier_of(notebook)[:8] not in str(listed.messages)
 
 
+def test_delete_makes_room(notebook, pool, where) -> None:
+    version = PYTHON[where[0]]
+    with SessionPool(pool.endpoint, token=pool.token, api_version=version) as client:
+        other = client.session(uuid.uuid4().hex)
+        other.list_files()
+        notebook.run_answering(f"%session delete {other.identifier[:12]}", "y")
+        with pytest.raises(errors.SessionNotFoundError):
+            other.info()
+
+
 def test_attach_takes_over_another_session(notebook, pool, where) -> None:
     version = PYTHON[where[0]]
     with SessionPool(pool.endpoint, token=pool.token, api_version=version) as client:

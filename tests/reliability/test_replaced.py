@@ -43,6 +43,23 @@ def test_it_is_said_where_no_header_says_so_too(open_through, proxy, way, runtim
         notebook.close()
 
 
+@pytest.mark.parametrize("runtime", ["bridge", "direct"])
+def test_no_file_is_sent_to_a_session_that_was_replaced(open_through, runtime, tmp_path) -> None:
+    (tmp_path / "sales.csv").write_bytes(b"a,b")
+    upload = f"%upload {tmp_path}/sales.csv"
+    notebook = open_through(DYNAMIC_SESSIONS_RUNTIME=runtime, DYNAMIC_SESSIONS_ALLOW=str(tmp_path))
+    try:
+        assert "/mnt/data/sales.csv" in notebook.run(upload).stdout
+        notebook.run("1")
+        notebook.place.session.delete()
+        assert notebook.run(upload).error.startswith("SessionLostError: ")
+        assert notebook.place.session.list_files() == []
+        assert "/mnt/data/sales.csv" in notebook.run(upload).stdout
+        assert notebook.run("open('sales.csv').read()").result == "'a,b'"
+    finally:
+        notebook.close()
+
+
 def test_a_session_of_the_tests_own_is_new_once(local_pool) -> None:
     with local_pool.client() as pool:
         session = pool.session("a1b2c3d4e5f60718293a4b5c6d7e8f90")

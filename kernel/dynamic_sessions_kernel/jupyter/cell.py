@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynamic_sessions_kernel.errors import (
@@ -17,6 +18,7 @@ from dynamic_sessions_kernel.magics import CommandInterruptedError, Context, mak
 from dynamic_sessions_kernel.messages import Message, Part
 from dynamic_sessions_kernel.threads import start_call
 
+from .session_lookup import exists
 from .waiting_line import whole_part
 
 if TYPE_CHECKING:
@@ -186,7 +188,10 @@ class Cell:
 
     async def _command(self, command: Command) -> Part | None:
         if command.action.needs_session:
-            await self._unless_stopped(self._sessions.ready())
+            used = self._sessions.at_hand()
+            runtime = await self._unless_stopped(self._sessions.ready())
+            if used is not None and not self._began:
+                await self._unless_stopped(self._confirm(runtime))
         stopped = self._stop.is_set
         context = Context(
             self._sessions.session,
@@ -196,6 +201,22 @@ class Cell:
             self._consent(self._request, stopped),
         )
         return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE_SECONDS)
+
+    async def _confirm(self, runtime: Runtime) -> None:
+        """See that the session was not replaced: its files go past the runtime, which would know.
+
+        Raises:
+            SessionLostError: it was.
+        """
+        session = self._sessions.session
+        if session is None or await start_call(exists, session) is not False:
+            return
+        quiet = {"silent": True, "store_history": False}
+        try:
+            await runtime.execute(replace(self._request, content=quiet), Part("pass", ""))
+        except DynamicSessionsError:
+            runtime.raise_loss(keep=False)  # it is said now, and not once more
+            raise
 
     def _tell(self, msg_type: str, content: Content) -> None:
         send = self._show if msg_type == "display_data" else self._emit
