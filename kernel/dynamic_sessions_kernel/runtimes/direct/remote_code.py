@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamic_sessions_kernel.client.models import ExecutionResult
+    from dynamic_sessions_kernel.messages import Request
 
 #: The most that a value may be once it is decompressed.
 MAX_VALUE_BYTES = 256 << 20
 #: In the order in which they are loaded; the last one is called.
 _MODULES = {"liveness": bridge_inside, "capture": inside, "resident": inside}
+#: Requests that the session's own ipykernel answers, and the method's name there.
+_QUESTIONS = {
+    "complete_request": "complete",
+    "inspect_request": "inspect",
+    "history_request": "history",
+    "is_complete_request": "is_complete",
+}
 _MAGIC = "%%dynamic_sessions_cell "
 _NOT_THERE = re.compile(r"UsageError: Cell magic `%%dynamic_sessions_cell` not found")
 _TAKEN_OVER = re.compile(
@@ -99,6 +107,23 @@ def question(boot: str, build: int, kind: str, **content: Any) -> str:
     asked = json.dumps({"kind": kind, **content})
     order |= {"id": None, "build": build}
     return f"{_MAGIC}{json.dumps(order)}\n{resident}.ask({asked!r})"
+
+
+def question_of(request: Request) -> tuple[str, dict[str, Any]] | None:
+    """Return what to ask the session's ipykernel for a front end: the kind, and its arguments.
+
+    Returns:
+        None where it is nothing to ask there.
+    """
+    kind = _QUESTIONS.get(request.msg_type)
+    if kind is None:
+        return None
+    content = dict(request.content)
+    if kind != "history":
+        content = {name: content[name] for name in ("code", "cursor_pos") if name in content}
+    if kind == "inspect":
+        content["detail_level"] = request.content.get("detail_level", 0)
+    return kind, content
 
 
 def own_value(result: ExecutionResult) -> dict[str, Any] | None:

@@ -14,15 +14,14 @@ import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dynamic_sessions_kernel.client.execution_errors import service_failure
 from dynamic_sessions_kernel.errors import (
     DynamicSessionsError,
     ExecutionAbortedError,
     InterpreterRestartedError,
-    SessionLostError,
-    TimeLimitError,
     UnexpectedAnswerError,
 )
 from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
@@ -32,8 +31,10 @@ from dynamic_sessions_kernel.threads import start_call
 
 from . import remote_code
 from .brought import Brought, read_brought
+from .executions import Executions, LetGo
 from .keepalive import KeepAlive
 from .late_output import LIMIT_SECONDS, LateOutput
+from .losses import LOSSES, failure_of
 from .outputs import MAX_OUTPUT_CHARS, messages
 
 if TYPE_CHECKING:
@@ -44,34 +45,13 @@ if TYPE_CHECKING:
 
 #: Seconds for questions that a person waits for with a finger on the Tab key.
 _QUESTION_SECONDS = 10.0
-#: Requests that the session's own ipykernel answers, and the method's name there.
-_QUESTIONS = {
-    "complete_request": "complete",
-    "inspect_request": "inspect",
-    "history_request": "history",
-    "is_complete_request": "is_complete",
-}
 _STILL_RUNS = (
-    "The code that was interrupted still runs in the session; this cell starts when it has ended."
-)
-_RUNS_ON = (
-    "The cell was let go, but the service cannot stop a direct execution: the code runs on in the "
-    "session, to its end or to the service's limit of 220 s. The next cell waits for it."
-)
-_TIME_LIMIT = (
-    "The code ran longer than the service allows one execution (220 s at most) and was stopped; "
-    "variables and files that it made are kept, and what it printed is shown with the next cell. "
-    "Split the work into shorter runs, or use the bridge runtime, whose cells have no such limit."
+    "The code that was interrupted still runs in the session; this cell starts when it has ended.\n"
 )
 #: Cells whose output may still come: those that were sent last.
 _REMEMBERED_CELLS = 1000
-_DID_NOT_RUN = "Interrupted before the session was free: nothing of this cell ran."
 
 _log = logging.getLogger(__name__)
-
-
-class _LetGo(Exception):  # noqa: N818 - ends a cell, and is no error
-    """An interrupt let go of the cell; the message is what the person reads."""
 
 
 class DirectRuntime(Runtime):
@@ -103,10 +83,7 @@ class DirectRuntime(Runtime):
         self._boot = ""
         self._container = ""
         self._count = 1
-        # The execution that the session is busy with, also after its cell was interrupted.
-        self._running: asyncio.Future[ExecutionResult] | None = None
-        self._abandoned: asyncio.Future[ExecutionResult] | None = None
-        self._interrupted: asyncio.Event | None = None
+        self._executions = Executions()
         self._counted = ""
         # The number of the last value that arrived, which acknowledges what it brought.
         self._build = 0
@@ -202,19 +179,22 @@ class DirectRuntime(Runtime):
         await self.connect()
         shows = part.last and not silent
         self._late_output.stop()
-        self._interrupted = asyncio.Event()
+        self._executions.begin_cell()
         try:
             result = None
             if part.code.strip():
-                await self._turn(request.id)
+                if self._executions.abandoned:
+                    content = {"name": "stderr", "text": _STILL_RUNS}
+                    self._emit(Message("stream", content, request.id))
+                await self._executions.turn()
                 self.raise_loss(keep=silent)
-                result = await self._run(
-                    self._order(request, part, stores=stores, shows=shows), request.id
-                )
-        except _LetGo as released:
+                order = self._order(request, part, stores=stores, shows=shows)
+                late = partial(self._late, parent=request.id)
+                result = await self._executions.run(self._execute, order, late)
+        except LetGo as released:
             return self._released(str(released), request.id)
         finally:
-            self._interrupted = None
+            self._executions.end_cell()
             self._keep_alive.used()
         return await self._finish(request, part, result, shows=shows)
 
@@ -282,13 +262,12 @@ class DirectRuntime(Runtime):
 
     async def _fetch(self) -> bool:
         """Show what was printed since the last cell; return whether more may come."""
-        if not self._boot or self._running is not None:
+        if not self._boot or self._executions.busy:
             return bool(self._boot)
         more, boot = False, self._boot
 
         def fetched(done: asyncio.Future[ExecutionResult]) -> None:
             nonlocal more
-            self._ended(done)
             if self._boot != boot or done.cancelled() or done.exception() is not None:
                 return  # what it brought comes again, with the next cell
             value = remote_code.own_value(done.result())
@@ -298,7 +277,7 @@ class DirectRuntime(Runtime):
                 self._show(brought, "")
 
         code = remote_code.question(boot, self._build, "kept")
-        self._running = running = start_call(self._ask, code)
+        running = self._executions.start(self._ask, code)
         # Before a cell that waits for its turn goes on, or it would ask for the same again.
         running.add_done_callback(fetched)
         await asyncio.wait({running})
@@ -318,44 +297,13 @@ class DirectRuntime(Runtime):
             "payload": [],
         }
 
-    # -- one execution at a time ------------------------------------------------------------
-
-    async def _turn(self, parent: str) -> None:
-        """Wait until the session is free."""
-        if self._abandoned is not None:
-            text = f"{_STILL_RUNS}\n"
-            self._emit(Message("stream", {"name": "stderr", "text": text}, parent))
-        while (busy := self._abandoned or self._running) is not None:
-            if not await self._done(busy):
-                raise _LetGo(_DID_NOT_RUN)
-            self._ended(busy)
-
-    async def _run(self, code: str, parent: str) -> ExecutionResult:
-        """Run code in the session; an interrupt lets go of it."""
-        self._running = running = start_call(self._execute, code)
-        if await self._done(running):
-            self._ended(running)
-            return running.result()
-        self._abandoned = running
-        running.add_done_callback(lambda done: self._late(done, parent))
-        raise _LetGo(_RUNS_ON)
-
-    async def _done(self, future: asyncio.Future[Any]) -> bool:
-        """Wait for a future, at most until an interrupt; whether it is done."""
-        assert self._interrupted is not None  # noqa: S101 - a cell runs
-        interrupted = asyncio.ensure_future(self._interrupted.wait())
-        try:
-            await asyncio.wait({interrupted, future}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            interrupted.cancel()
-        return future.done()
+    # -- what an interrupt lets go of ---------------------------------------------------------
 
     def _execute(self, code: str) -> ExecutionResult:
         return self._session.execute(code, max_output=MAX_OUTPUT_CHARS, settle=True)
 
     def _late(self, running: asyncio.Future[ExecutionResult], parent: str) -> None:
         """Show in an interrupted cell what its code printed until its end."""
-        self._ended(running)
         if running.cancelled() or running.exception() is not None:
             return
         try:
@@ -365,12 +313,6 @@ class DirectRuntime(Runtime):
                 self._loss = error  # the next cell raises it
             return
         self._show_result(running.result(), parent, shows=True)
-
-    def _ended(self, future: asyncio.Future[ExecutionResult]) -> None:
-        if self._running is future:
-            self._running = None
-        if self._abandoned is future:
-            self._abandoned = None
 
     def _released(self, words: str, parent: str) -> Content:
         error = {
@@ -383,54 +325,18 @@ class DirectRuntime(Runtime):
 
     def interrupt(self) -> None:
         """Let go of the running cell; called on the kernel's loop."""
-        if self._interrupted is not None:
-            self._interrupted.set()
+        self._executions.interrupt()
 
     # -- loss -------------------------------------------------------------------------------
 
     def _check(self, result: ExecutionResult) -> None:
         """Raise what the service did not do; forget the session where its variables are gone."""
-        if remote_code.taken_over(result):
-            self.taken = True
-            self._lose(
-                SessionLostError(
-                    "Another kernel has taken this session over, and may have cleared its "
-                    "variables; files are kept. Nothing of this cell ran. Run it again to take the "
-                    "session back, or give each kernel an identifier of its own "
-                    "(DYNAMIC_SESSIONS_IDENTIFIER)."
-                )
-            )
-        if remote_code.nobody_there(result):
-            self._lose(self._gone(result))
-        failure = service_failure(result)
-        if isinstance(failure, InterpreterRestartedError):
-            self._lose(failure)
-        if isinstance(failure, TimeLimitError):
-            raise TimeLimitError(_TIME_LIMIT)
+        failure = failure_of(result, self._container)
+        if isinstance(failure, LOSSES):
+            self.taken = remote_code.taken_over(result)
+            self._forget()
         if failure is not None:
             raise failure
-
-    def _gone(self, result: ExecutionResult) -> DynamicSessionsError:
-        again = "Nothing of this cell ran in it. Run the cells again that made what you need."
-        if not result.container and result.new_allocation is None:
-            return SessionLostError(
-                "The session's Python is a fresh one since the last cell, and the service does not "
-                "say whether the session is, too: all variables are gone, and the files in "
-                f"/mnt/data are if it is. {again}"
-            )
-        if result.container == self._container and not result.new_allocation:
-            return InterpreterRestartedError(
-                "The session's Python is a fresh one since the last cell: all variables are gone, "
-                f"the files in /mnt/data are kept. {again}"
-            )
-        return SessionLostError(
-            "The service replaced the session by a fresh one since the last cell, as it does after "
-            f"its cool-down: variables and files are gone. {again}"
-        )
-
-    def _lose(self, loss: DynamicSessionsError) -> NoReturn:
-        self._forget()
-        raise loss
 
     def _forget(self) -> None:
         self._boot, self._count, self._counted = "", 1, ""
@@ -441,14 +347,10 @@ class DirectRuntime(Runtime):
 
     async def ask(self, request: Request) -> Content | None:
         """Answer from the session's own ipykernel; None while it is busy, or where it cannot."""
-        kind = _QUESTIONS.get(request.msg_type)
-        if kind is None or not self._boot or self._running is not None:
+        asked = remote_code.question_of(request)
+        if asked is None or not self._boot or self._executions.busy:
             return None
-        content = dict(request.content)
-        if kind != "history":
-            content = {name: content[name] for name in ("code", "cursor_pos") if name in content}
-        if kind == "inspect":
-            content["detail_level"] = request.content.get("detail_level", 0)
+        kind, content = asked
         try:
             return await self._question(kind, **content)
         except DynamicSessionsError:
@@ -456,14 +358,10 @@ class DirectRuntime(Runtime):
 
     async def _question(self, kind: str, **content: Any) -> Content:
         code = remote_code.question(self._boot, self._build, kind, **content)
-        self._running = running = start_call(self._ask, code)
-        try:
-            result = await asyncio.shield(running)
-        finally:
-            self._ended(running)
+        result = await asyncio.shield(self._executions.start(self._ask, code))
         try:
             self._check(result)
-        except (SessionLostError, InterpreterRestartedError) as loss:
+        except LOSSES as loss:
             self._loss = loss
             raise
         return remote_code.read_answer(result)
@@ -478,7 +376,7 @@ class DirectRuntime(Runtime):
 
     def _touch(self) -> None:
         """Keep the session from cooling down, without making a new one where it is gone."""
-        if self._running is None:
+        if not self._executions.busy:
             self._session.info()
 
     async def restart(self) -> None:
