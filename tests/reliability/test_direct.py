@@ -167,7 +167,8 @@ def test_a_python_that_dies_is_said_and_files_are_kept(notebook, fatal) -> None:
 
 def test_a_session_short_of_memory_or_disk_keeps_its_variables(notebook) -> None:
     notebook.run(
-        "import resource\nkept = 1\nmemory, disk = resource.getrlimit(resource.RLIMIT_AS), (-1, -1)"
+        "import resource\nkept = 1\nmemory = resource.getrlimit(resource.RLIMIT_AS)\n"
+        "disk = resource.getrlimit(resource.RLIMIT_FSIZE)"
     )
     ran = notebook.run(
         "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, memory[1]))\n"
@@ -176,7 +177,7 @@ def test_a_session_short_of_memory_or_disk_keeps_its_variables(notebook) -> None
     )
     assert ran.error.startswith("MemoryError")
     ran = notebook.run(
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, disk[1]))\n"
         "try:\n    with open('/mnt/data/full', 'w') as f: f.write('x' * 100_000)\n"
         "finally: resource.setrlimit(resource.RLIMIT_FSIZE, disk)"
     )

@@ -126,21 +126,23 @@ def test_a_session_short_of_memory_keeps_its_variables(notebook) -> None:
 
 def test_a_full_disk_fails_the_write_and_nothing_else(notebook) -> None:
     """A limit on the size of files makes writes fail as a full disk does."""
-    notebook.run("import os, time, resource\nkept = 1")
+    notebook.run(
+        "import os, time, resource\nkept = 1\ndisk = resource.getrlimit(resource.RLIMIT_FSIZE)"
+    )
     ran = notebook.run(
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, -1))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, disk[1]))\n"
         "with open('/mnt/data/full', 'w') as f: f.write('x' * 100_000)"
     )
     assert ran.error.startswith("OSError: [Errno ")
     ran = notebook.run("print('printed')\nkept")
     assert (ran.stdout, ran.result) == ("printed\n", "1")
-    assert notebook.run("resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))").status == "ok"
+    assert notebook.run("resource.setrlimit(resource.RLIMIT_FSIZE, disk)").status == "ok"
 
 
 def test_output_waits_in_memory_where_the_relay_can_write_no_file(notebook, way) -> None:
     """What waits for the network goes to disk beyond some size."""
-    notebook.run("import os, time, resource")
-    limit = "resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, ({}, -1))\n"
+    notebook.run("import os, time, resource\ndisk = resource.getrlimit(resource.RLIMIT_FSIZE)")
+    limit = "resource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, ({}, disk[1]))\n"
     cell = notebook.send(
         limit.format(1 << 20)
         + "print('begun', flush=True)\n"
@@ -158,7 +160,9 @@ def test_output_waits_in_memory_where_the_relay_can_write_no_file(notebook, way)
     printed = [chr(97 + n) * (1 << 20) + str(n) for n in range(20)]
     assert ran.status == "ok"
     assert ran.stdout.split() == ["begun", *printed, *map(str, range(200))]
-    assert notebook.run(limit.format(-1) + "os.path.getsize('/mnt/data/printed')").result == "4"
+    assert (
+        notebook.run(limit.format("disk[0]") + "os.path.getsize('/mnt/data/printed')").result == "4"
+    )
 
 
 def test_the_services_interpreter_may_die_and_nobody_notices(notebook) -> None:
