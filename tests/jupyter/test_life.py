@@ -311,6 +311,13 @@ def test_a_debugger_that_is_switched_on_before_the_first_cell_starts(
     assert debug(notebook, "debugInfo")["body"]["isStarted"]
 
 
+def test_a_debugger_lists_modules_as_it_does_on_a_local_kernel(new_notebook) -> None:
+    notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
+    assert debug(notebook, "initialize", clientID="test", adapterID="test")["success"]
+    listed = debug(notebook, "modules")["body"]["modules"]
+    assert {"asyncio", "ipykernel"} <= {module["name"] for module in listed}
+
+
 def test_why_the_debugger_cannot_start_is_shown_under_the_cell_that_ran_last(new_notebook) -> None:
     notebook = new_notebook(DYNAMIC_SESSIONS_RUNTIME="bridge")
     cell = notebook.send(

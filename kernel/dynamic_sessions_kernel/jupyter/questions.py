@@ -151,8 +151,8 @@ class Questions:
         reply = await self._ask(message, None)
         if reply is None:
             reason = NO_DEBUGGER if self._sessions.connected else NO_SESSION
-        elif "success" in reply:
-            return reply
+        elif "success" in reply or "body" in reply:
+            return reply  # ipykernel's to `modules` has a body alone
         else:
             reason = NO_DEBUGPY
         return reply_without_debugger(message["content"], reason)
