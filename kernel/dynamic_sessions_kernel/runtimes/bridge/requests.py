@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .inside.protocol import WHOLE_CELL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from dynamic_sessions_kernel.messages import Content, Part, Request
 
 
@@ -25,6 +28,20 @@ class Execution:
     content: Content
     metadata: Content = field(default_factory=dict)
     stops: bool = True
+
+    @property
+    def head(self) -> Content:
+        """What the relay reads of it."""
+        head: Content = {"to": "shell", "type": "execute_request", "id": self.identity}
+        return head | {"stops": self.stops}
+
+
+def body_of(
+    content: Mapping[str, Any], metadata: Mapping[str, Any], buffers: Iterable[bytes] = ()
+) -> list[bytes]:
+    """Return what the ipykernel reads of a message: metadata, content, buffers."""
+    packed = (json.dumps(dict(part)).encode() for part in (metadata, content))
+    return [*packed, *map(bytes, buffers)]
 
 
 def execution_of(request: Request, part: Part, whole: str | None = None) -> Execution:

@@ -52,6 +52,20 @@ class ServiceInterpreterError(DynamicSessionsError):
     """The service's own interpreter failed; the relay is not touched by that."""
 
 
+#: What a person reads of cells of a connection before.
+_AFTERMATH = {
+    "running": (
+        "A cell from before still runs in it. What that one prints is not shown, other cells wait "
+        "until it ends, and an interrupt ends it."
+    ),
+    "asked": (
+        "The cell that ran then had asked for input, which nobody can give any more, so it was "
+        "interrupted."
+    ),
+    "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the relay answered.
@@ -82,6 +96,11 @@ class Answer:
     left: str
     data: bytes
     length: int
+
+    @property
+    def aftermath(self) -> str:
+        """A sentence on what became of those cells; empty where there is nothing to say."""
+        return _AFTERMATH.get(self.left, "")
 
 
 class Budget:

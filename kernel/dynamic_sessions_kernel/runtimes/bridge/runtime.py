@@ -1,19 +1,16 @@
 """The bridge runtime: what the kernel's requests become, and what the relay's messages become.
 
-It belongs to the kernel's event loop. Two methods are called elsewhere: `read`, in the thread that
-receives, which touches nothing that changes and sends output on; and `interrupt`, which hands
-over to the loop.
+It belongs to the kernel's event loop. Two methods are called elsewhere: `read` (see `reader`), in
+the thread that receives; and `interrupt`, which hands over to the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 from collections import deque
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dynamic_sessions_kernel.errors import (
@@ -21,7 +18,7 @@ from dynamic_sessions_kernel.errors import (
     InterpreterRestartedError,
     SessionLostError,
 )
-from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
+from dynamic_sessions_kernel.messages import Content, Emit, Part, Request
 from dynamic_sessions_kernel.runtimes.base import Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 
@@ -31,42 +28,23 @@ from .inside.envelope import EnvelopeError
 from .inside.protocol import ALIVE
 from .output_lane import OutputLane
 from .pending_requests import Pending
+from .questions import Questions
+from .reader import Reader
 from .relay_client import RelayClient
-from .requests import Execution, execution_of
+from .requests import Execution, body_of, execution_of
 from .responses import TakenOverError
 from .times import BridgeTimes
-from .validation import (
-    FORWARDED_TYPES,
-    OUTPUT_TYPES,
-    REQUEST_TYPES,
-    Arrival,
-    UnreadableError,
-    death,
-    read_message,
-    replacement,
-)
+from .validation import Arrival, death
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamic_sessions_kernel.client.session import Session
 
-    from .exchanges import Received
 
 _log = logging.getLogger(__name__)
 
 _RESTARTED = "Python was restarted, so this cell was ended and variables are gone; files are kept."
-_AFTERMATH = {
-    "running": (
-        "A cell from before still runs in it. What that one prints is not shown, other cells wait "
-        "until it ends, and an interrupt ends it."
-    ),
-    "asked": (
-        "The cell that ran then had asked for input, which nobody can give any more, so it was "
-        "interrupted."
-    ),
-    "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
-}
 
 
 class BridgeRuntime(Runtime):
@@ -117,10 +95,12 @@ class BridgeRuntime(Runtime):
         self._pending = Pending()
         self._outputs = OutputLane()
         self._ahead = CellsAhead(self._outputs)
-        self._completing = asyncio.Lock()
         self._restarted: asyncio.Future[None] | None = None
         self._cell: str | None = None
         self._notice = Notice(emit, cell or (lambda: self._cell))
+        self._questions = Questions(self._pending, self._forward, self._times.completion_turn)
+        reader = Reader(emit, self._ahead.outputs, self._outputs, self._notice, self._later)
+        self.read = reader.read
         self._life = 0
         self._count = 1
         # Whether something of the person's lives on in the session between cells.
@@ -174,7 +154,7 @@ class BridgeRuntime(Runtime):
                 self._given_up.append(link.client)
                 raise
             self._mode, self.found, self.taken = "keep", answer.found, False
-            self.aftermath = _AFTERMATH.get(answer.left, "")
+            self.aftermath = answer.aftermath
             self._life, self._count = answer.life, answer.count
             self._ahead.forget_relay()
 
@@ -250,48 +230,23 @@ class BridgeRuntime(Runtime):
         """Wait until it is known whether a cell behind a failed one is aborted."""
         return await self._ahead.aborted(identity)
 
+    @property
+    def _is_open(self) -> bool:
+        return self._link is not None and self._link.is_open
+
     async def ask(self, request: Request) -> Content | None:
         """Answer a request other than execution; None where there is no session to ask."""
-        if self._link is None or not self._link.is_open or request.msg_type not in REQUEST_TYPES:
-            return None
-        if request.msg_type != "complete_request":
-            return await self._ask(request)
-        # One at a time: on two channels two would run at once, which jedi is not made for.
-        try:
-            await asyncio.wait_for(self._completing.acquire(), self._times.completion_turn)
-        except TimeoutError:
-            return None  # the one before is stuck
-        try:
-            return await self._ask(request)
-        finally:
-            self._completing.release()
-
-    async def _ask(self, request: Request) -> Content | None:
-        at_once = self._pending.executing is not None or request.msg_type == "debug_request"
-        reply = request.msg_type.replace("_request", "_reply")
-        future = self._pending.add_request(request.id, reply)
-        try:
-            self._forward("control" if at_once else "shell", request)
-            return await future
-        finally:
-            self._pending.forget(request.id)
+        return await self._questions.ask(request) if self._is_open else None
 
     async def serve_comm(self, request: Request) -> None:
         """Hand over a comm's message, and wait until the ipykernel has served it."""
-        if self._link is None or not self._link.is_open:
-            return
-        served = self._pending.add_comm(request.id)
-        try:
-            self.forward(request)
-            await served
-        finally:
-            self._pending.forget(request.id)
+        if self._is_open:
+            await self._questions.serve_comm(request)
 
     def forward(self, request: Request) -> None:
         """Hand over a message that has no reply: `comm_*`, `input_reply`."""
-        channel = FORWARDED_TYPES.get(request.msg_type)
-        if channel is not None and self._link is not None and self._link.is_open:
-            self._forward(channel, request)
+        if self._is_open:
+            self._questions.forward(request)
 
     def interrupt(self) -> None:
         """Interrupt the running cell. May be called from any thread; returns at once."""
@@ -299,9 +254,8 @@ class BridgeRuntime(Runtime):
             self._loop.call_soon_threadsafe(self._interrupt)
 
     def _interrupt(self) -> None:
-        link = self._link
-        if link is not None:
-            link.interrupt()
+        if self._link is not None:
+            self._link.interrupt()
 
     async def restart(self) -> None:
         """Fresh variables, same session, same files; cells that run are ended."""
@@ -338,64 +292,37 @@ class BridgeRuntime(Runtime):
             await delete_in_time(self._session)
 
     def _post_cell(self, execution: Execution) -> int:
-        head: Content = {"to": "shell", "type": "execute_request", "id": execution.identity}
-        head |= {"generation": self._ahead.generation, "stops": execution.stops}
-        return self._post(head, execution.content, execution.metadata)
+        head = execution.head | {"generation": self._ahead.generation}
+        return self._post(head, body_of(execution.content, execution.metadata))
 
-    def _post(self, head: Content, content: Content, metadata: Content, *buffers: bytes) -> int:
+    def _post(self, head: Content, body: Sequence[bytes]) -> int:
         if self._link is None:
             raise self._loss or InterpreterRestartedError("The connection was closed.")
-        body = (json.dumps(metadata).encode(), json.dumps(content).encode(), *buffers)
         try:
             return self._link.post(head | {"life": self._life}, body)
         except EnvelopeError as error:
             raise DynamicSessionsError(f"This cannot be sent to the session: {error}.") from None
 
     def _forward(self, channel: str, request: Request) -> None:
-        self._post(
-            {"to": channel, "type": request.msg_type, "id": request.id},
-            dict(request.content),
-            dict(request.metadata),
-            *(bytes(buffer) for buffer in request.buffers),
-        )
+        head = {"to": channel, "type": request.msg_type, "id": request.id}
+        self._post(head, body_of(request.content, request.metadata, request.buffers))
 
     # -- the client's side -----------------------------------------------------------------
 
-    def read(self, message: Received) -> Arrival | None:
-        """Send on an output of the session; return any other message, for the event loop."""
-        try:
-            arrival: Arrival | None = read_message(message)
-        except UnreadableError as error:
-            self._notice.unreadable(error.parent, error.reason)
-            arrival = replacement(error)
-        except EnvelopeError as error:
-            _log.warning("a message from the session was dropped: %s", error)
-            return None
-        if arrival is None:
-            return None
-        if arrival.origin == "iopub" and arrival.msg_type in OUTPUT_TYPES:
-            size = sum(map(len, message.body))
-            self._ahead.outputs.put(arrival.parent, lambda: self._output(arrival, "iopub"), size)
-            return None
-        if arrival.origin == "stdin":
-            if arrival.msg_type == "input_request":
-                self._ahead.outputs.put(arrival.parent, lambda: self._output(arrival, "stdin"), 0)
-            return None
-        # What the control channel answers waits for no output.
-        waits = arrival.origin != "control" and self._outputs.follow(
-            partial(self._arrives_later, self._link, arrival)
-        )
-        return None if waits else arrival
+    def _later(self, arrival: Arrival) -> Callable[[], None]:
+        """Return what has an arrival taken on the loop; called in the thread that receives."""
+        link = self._link
 
-    def _arrives_later(self, link: RelayClient | None, arrival: Arrival) -> None:
-        assert self._loop is not None  # noqa: S101 - what arrives was asked for on the loop
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._arrived_of, link, arrival)
+        def take() -> None:
+            if link is self._link:  # else its connection has ended meanwhile
+                self.arrived(arrival)
 
-    def _arrived_of(self, link: RelayClient | None, arrival: Arrival) -> None:
-        """Take what waited behind outputs, unless its connection has ended meanwhile."""
-        if link is self._link:
-            self.arrived(arrival)
+        def hand_over() -> None:
+            assert self._loop is not None  # noqa: S101 - what arrives was asked for on the loop
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(take)
+
+        return hand_over
 
     def arrived(self, arrival: Arrival) -> None:
         """Take a reply, the end of a cell, or what the relay says of itself."""
@@ -433,18 +360,6 @@ class BridgeRuntime(Runtime):
     def troubled(self, reason: str | None) -> None:
         """Show that an exchange is being tried again, or with None, that one succeeded."""
         self._notice.show(reason)
-
-    def _output(self, arrival: Arrival, channel: Literal["iopub", "stdin"]) -> None:
-        self._emit(
-            Message(
-                arrival.msg_type,
-                arrival.content,
-                arrival.parent,
-                arrival.metadata,
-                arrival.buffers,
-                channel,
-            )
-        )
 
     def _note_count(self, reply: Content) -> None:
         count = reply.get("execution_count")
