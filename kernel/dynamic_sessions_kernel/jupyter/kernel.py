@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,18 @@ from typing import TYPE_CHECKING, Any
 from ipykernel.jsonutil import json_clean
 from zmq.eventloop.zmqstream import ZMQStream
 
-from dynamic_sessions_kernel._version import __version__
 from dynamic_sessions_kernel.errors import DynamicSessionsError, SessionLostError
 from dynamic_sessions_kernel.magics import Consent, contains_command
 from dynamic_sessions_kernel.outputs.filter import OutputFilter
-from dynamic_sessions_kernel.runtimes.choose import offers_debugger
-from dynamic_sessions_kernel.settings import SettingTraits, read_allowed
+from dynamic_sessions_kernel.settings import read_allowed
 from dynamic_sessions_kernel.threads import start_call
 
 from .advice import Advice
 from .cell import Cell
-from .ipykernel_seams import PROTOCOL_VERSION, SeamKernel
 from .leaving import asks_to_leave, leave_python, leaving
 from .publisher import Publisher
 from .questions import Questions, as_request
+from .questions_kernel import COMM_TYPES, QuestionsKernel
 from .session_control import SessionController
 from .session_manager import SessionManager
 from .turns import Turns
@@ -42,16 +39,6 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.outputs.filter import Mode
     from dynamic_sessions_kernel.runtimes.base import Runtime
 
-#: What a front end's Help menu offers.
-HELP_LINKS = [
-    {"text": "Python Reference", "url": f"https://docs.python.org/{sys.version_info.major}"},
-    {"text": "IPython Reference", "url": "https://ipython.readthedocs.io/en/stable/"},
-    {
-        "text": "Azure Container Apps dynamic sessions",
-        "url": "https://learn.microsoft.com/azure/container-apps/sessions",
-    },
-]
-_COMM_TYPES = ("comm_open", "comm_msg", "comm_close")
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
 #: Seconds that the end may take, without a cell that runs and with one; front ends kill after 2.5.
@@ -62,23 +49,8 @@ _LAST_TRACEBACK_SECONDS = 1.2
 _log = logging.getLogger(__name__)
 
 
-class DynamicSessionsKernel(SettingTraits, SeamKernel):
+class DynamicSessionsKernel(QuestionsKernel):
     """A kernel whose cells run in a dynamic session."""
-
-    implementation = "dynamic_sessions_kernel"
-    implementation_version = __version__
-    banner = f"Python in an Azure Container Apps dynamic session ({__version__})"
-    language_info = {  # noqa: RUF012 - the base class declares it so
-        "name": "python",
-        "version": ".".join(map(str, sys.version_info[:3])),
-        "mimetype": "text/x-python",
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "pygments_lexer": "ipython3",
-        "nbconvert_exporter": "python",
-        "file_extension": ".py",
-    }
-    msg_types = [*SeamKernel.msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
-    control_msg_types = [*SeamKernel.control_msg_types, *_COMM_TYPES]  # noqa: RUF012 - as above
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -156,7 +128,7 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
                 await self._serve(identities, parent, self.shell_handlers, "shell")
             return
         passing = kind in _BESIDE_CELLS and not self._turns.queued
-        if self._turns.taken and not passing and kind not in _COMM_TYPES:
+        if self._turns.taken and not passing and kind not in COMM_TYPES:
             self._line.enter(parent)  # no cell behind it goes to the session before it
             async with self._turns.behind_cells():
                 self._line.leave(parent)
@@ -343,64 +315,6 @@ class DynamicSessionsKernel(SettingTraits, SeamKernel):
             return
         if not self._publisher.stdin.take(reply):
             self._questions.forward(reply)
-
-    # -- questions --------------------------------------------------------------------------
-
-    @property
-    def kernel_info(self) -> dict[str, Any]:
-        """What front ends read first."""
-        return {
-            "protocol_version": PROTOCOL_VERSION,
-            "implementation": self.implementation,
-            "implementation_version": self.implementation_version,
-            "language_info": self.language_info,
-            "banner": self.banner,
-            "help_links": HELP_LINKS,
-            "supported_features": ["debugger"] if offers_debugger(self.runtime) else [],
-        }
-
-    async def complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Complete what is typed."""
-        reply = await self._questions.complete(parent)
-        self._reply(stream, "complete_reply", reply, parent, ident)
-
-    async def inspect_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Say what is known of a name."""
-        reply = await self._questions.inspect(parent)
-        self._reply(stream, "inspect_reply", reply, parent, ident)
-
-    async def history_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Return earlier inputs."""
-        reply = await self._questions.history(parent)
-        self._reply(stream, "history_reply", reply, parent, ident)
-
-    async def comm_info_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """List the open comms."""
-        reply = await self._questions.comm_info(parent)
-        self._reply(stream, "comm_info_reply", reply, parent, ident)
-
-    async def is_complete_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Say whether Enter runs the cell or starts a line."""
-        reply = await self._questions.is_complete(parent)
-        self._reply(stream, "is_complete_reply", reply, parent, ident)
-
-    async def debug_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Hand a debugger's request to the session, from the control thread."""
-        asked = asyncio.run_coroutine_threadsafe(self._questions.debug(parent), self._loop)
-        reply = await asyncio.wrap_future(asked)
-        self._reply(stream, "debug_reply", reply, parent, ident)
-
-    async def comm_open(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Hand a comm's message to the session."""
-        del stream, ident
-        await self._questions.serve_comm(parent)
-
-    comm_msg = comm_close = comm_open
-
-    def _reply(
-        self, stream: Any, msg_type: str, reply: Content, parent: dict[str, Any], ident: Any
-    ) -> None:
-        self.session.send(stream, msg_type, json_clean(reply), parent, ident)
 
     # -- the end ----------------------------------------------------------------------------
 
