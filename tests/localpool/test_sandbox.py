@@ -14,6 +14,7 @@ import pytest
 from dynamic_sessions_kernel.errors import LocalPoolError
 from dynamic_sessions_kernel.localpool.sandbox import choose, layout
 from dynamic_sessions_kernel.localpool.sandbox.limits import Limits
+from dynamic_sessions_kernel.localpool.sandbox.python import SessionPython
 from dynamic_sessions_kernel.localpool.sessions.interpreter import Interpreter
 
 KINDS = ["bwrap", "util-linux"]
@@ -102,7 +103,7 @@ def test_it_sees_the_system_and_the_interpreter_and_nothing_else(session):
 
 def test_it_sees_no_home_of_the_host(session):
     seen = session.ask(f"import os\n[*os.walk({str(Path.home())!r})][:200]")
-    place = layout.Place(session.folder, Path(), Limits.from_environment())
+    place = layout.Place(session.folder, Path(), Limits.from_environment(), SessionPython.own())
     needed = [Path(mount.target) for mount in layout.mounts(place)]
     for folder, _, files in seen:
         # Only the way to the interpreter, and the interpreter itself.
@@ -129,7 +130,7 @@ def test_its_environment_is_the_table_alone(session):
         "dict(line.split('=', 1) for line in lines)"
     )
     process.pop("PWD", None)
-    assert process == layout.variables()
+    assert process == layout.variables(SessionPython.own())
     assert SECRET not in str(session.ask("import os\ndict(os.environ)"))
 
 

@@ -49,6 +49,8 @@ def parse_options(arguments: list[str]) -> PoolOptions:
     add("--cooldown", type=_seconds, default=default.cooldown, metavar="S",
         help="seconds without a call after which a session ends; default: %(default)s")  # fmt: skip
     add("--sandbox", default=default.sandbox, choices=CHOICES)
+    add("--python", default=default.python, metavar="PATH",
+        help="the Python of sessions, which needs ipykernel; default: the pool's own")  # fmt: skip
     add("--time-limit", type=_seconds, default=default.time_limit, metavar="S",
         help="seconds that an execution may take; default: %(default)s")  # fmt: skip
     _add_limits(parser, default.limits)
@@ -81,6 +83,7 @@ def parse_options(arguments: list[str]) -> PoolOptions:
         most=given.max_sessions,
         cooldown=given.cooldown,
         sandbox=given.sandbox,
+        python=given.python,
         time_limit=given.time_limit,
         profile=given.profile,
         full_status=given.full_status,

@@ -18,6 +18,7 @@ from .folders import PoolFolder
 from .profiles import PROFILES, SPECIFICATION
 from .sandbox.choose import choose
 from .sandbox.limits import Limits
+from .sandbox.python import SessionPython
 from .sessions.store import SessionStore
 from .sessions.watch import Watch
 
@@ -47,6 +48,7 @@ class PoolOptions:
         faults: what goes wrong.
         token: that callers must show.
         limits: what each session may take of the machine.
+        python: the path of the Python that sessions run; empty for the pool's own.
     """
 
     port: int = 0
@@ -59,6 +61,7 @@ class PoolOptions:
     faults: FaultRates = field(default_factory=FaultRates)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     limits: Limits = field(default_factory=Limits.from_environment)
+    python: str = ""
 
 
 class LocalPool:
@@ -72,7 +75,8 @@ class LocalPool:
     def __init__(self, options: PoolOptions) -> None:
         self._options = options
         _allow_open_files()
-        self._sandbox = choose(options.sandbox, options.limits)
+        python = SessionPython.at(options.python) if options.python else SessionPython.own()
+        self._sandbox = choose(options.sandbox, options.limits, python)
         self._sockets = bind_sockets(options.port, HOST)
         self._folder = PoolFolder()
         faults = FaultInjector(options.faults)

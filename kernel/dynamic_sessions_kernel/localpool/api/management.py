@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.metadata
-import platform
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -21,6 +20,7 @@ from .routes import ApiRequest, ApiResponse, PlainText, Route, paged
 
 if TYPE_CHECKING:
     from dynamic_sessions_kernel.localpool.profiles import Profile
+    from dynamic_sessions_kernel.localpool.sandbox.python import SessionPython
     from dynamic_sessions_kernel.localpool.sessions.session import Session
 
 #: Sessions on one page of a listing.
@@ -46,15 +46,13 @@ async def _list(call: ApiRequest) -> ApiResponse:
 
 
 async def _metadata(call: ApiRequest) -> ApiResponse:
-    profile = call.profile
+    profile, python = call.profile, call.store.python
     is_python = profile.runtime == "Python"
     started = moment(call.store.started)
     kernel = profile.kernel
     described = {
-        "runtimes": [
-            {"name": profile.runtime, "version": platform.python_version() if is_python else ""}
-        ],
-        "preInstalledPackages": await asyncio.to_thread(_packages) if is_python else [],
+        "runtimes": [{"name": profile.runtime, "version": python.version if is_python else ""}],
+        "preInstalledPackages": await asyncio.to_thread(_packages, python) if is_python else [],
         "createdAt": started,
         "lastUpdatedAt": started,
         "jupyterKernel": {
@@ -126,10 +124,10 @@ def _managed(session: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _packages() -> list[dict[str, str]]:
-    """Return what the pool's own interpreter has, which is the sessions' too."""
+def _packages(python: SessionPython) -> list[dict[str, str]]:
+    """Return what the sessions' interpreter has."""
     versions: dict[str, str] = {}
-    for distribution in importlib.metadata.distributions():
+    for distribution in importlib.metadata.distributions(path=list(python.packages)):
         name = distribution.metadata["Name"]
         # Of several of one name, the first on the path is the one that is imported.
         if name:

@@ -22,6 +22,7 @@ from . import layout
 from .bwrap import Bwrap
 from .groups import Group, Groups, entering
 from .limits import Limits
+from .python import SessionPython
 from .utillinux import UtilLinux
 
 # A trial takes a tenth of a second.
@@ -62,12 +63,14 @@ class Sandbox:
         reason: for none, why nothing better was chosen; empty when it was asked for.
         limits: what each session may take.
         groups: where the machine holds limits on memory and processes; None where the pool must.
+        python: what each session's interpreter is.
     """
 
     backend: Backend | None
     reason: str = field(default="", compare=False)
     limits: Limits = field(default_factory=Limits.from_environment)
     groups: Groups | None = field(default=None, compare=False)
+    python: SessionPython = field(default_factory=SessionPython.own)
 
     @property
     def name(self) -> str:
@@ -86,13 +89,14 @@ class Sandbox:
             folder: the session's own folder; it is made where it does not exist.
         """
         if self.confines:
-            place = layout.Place(folder, folder / "sandbox" / "sockets", self.limits)
+            sockets = folder / "sandbox" / "sockets"
+            place = layout.Place(folder, sockets, self.limits, self.python)
             layout.prepare(place)
             place.sockets.mkdir(mode=0o700, exist_ok=True)
             return place
         # Without mounts the sockets keep their names, and a unix address holds 107 bytes.
         sockets = Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp"))
-        place = layout.Place(folder, sockets, self.limits)
+        place = layout.Place(folder, sockets, self.limits, self.python)
         layout.prepare(place)
         return place
 
@@ -107,7 +111,7 @@ class Sandbox:
     def command(self, place: layout.Place, group: Group | None) -> list[str]:
         """Return the command line that starts a session's init, as a member of `group`."""
         if self.backend is not None:
-            inner = self.backend.command(place, layout.first_command(self.limits))
+            inner = self.backend.command(place, layout.first_command(place))
         else:
             inner = layout.first_command_outside(place)
         return entering(group, inner)
@@ -115,8 +119,8 @@ class Sandbox:
     def environment(self, place: layout.Place) -> dict[str, str]:
         """Return the whole environment of a session."""
         if self.confines:
-            return layout.variables()
-        return layout.variables(str(place.home), network=True)
+            return layout.variables(self.python)
+        return layout.variables(self.python, str(place.home), network=True)
 
     def start_folder(self, place: layout.Place) -> Path:
         """Return the host's folder in which the command starts; a sandbox then goes to its home."""
@@ -127,12 +131,15 @@ class Sandbox:
         return layout.socket_prefix(boot) if self.confines else str(place.sockets / str(boot))
 
 
-def choose(wanted: str = "auto", limits: Limits | None = None) -> Sandbox:
+def choose(
+    wanted: str = "auto", limits: Limits | None = None, python: SessionPython | None = None
+) -> Sandbox:
     """Find the sandbox for this machine's sessions, by trial.
 
     Args:
         wanted: `auto` for the best that works, or a kind by name, which must then work.
         limits: what each session may take; by default what the environment says.
+        python: what each session's interpreter is; by default the one that runs this.
 
     Raises:
         LocalPoolError: the kind is unknown, or does not work here.
@@ -147,34 +154,36 @@ def choose(wanted: str = "auto", limits: Limits | None = None) -> Sandbox:
             f"There is no sandbox named {wanted!r}; choose one of {', '.join(CHOICES)}."
         )
     limits = limits or Limits.from_environment()
+    python = python or SessionPython.own()
     groups = Groups.find(limits)
     if wanted == "none":
-        return Sandbox(None, "", limits, groups)
+        return Sandbox(None, "", limits, groups, python)
     failures = {}
     for backend in BACKENDS:
         if wanted in {"auto", backend.name}:
-            failure = _try(backend, limits)
+            sandbox = Sandbox(backend, "", limits, groups, python)
+            failure = _try(backend, sandbox)
             if not failure:
-                return Sandbox(backend, "", limits, groups)
+                return sandbox
             failures[backend.name] = failure
     reason = "; ".join(f"{name}: {failure}" for name, failure in failures.items())
     if wanted == "auto":
-        return Sandbox(None, reason, limits, groups)
+        return Sandbox(None, reason, limits, groups, python)
     raise LocalPoolError(
         f"The sandbox {wanted} does not work on this machine ({reason}). Install it, or allow "
         "unprivileged user namespaces, or choose another with --sandbox."
     )
 
 
-def _try(backend: Backend, limits: Limits) -> str:
+def _try(backend: Backend, sandbox: Sandbox) -> str:
     """Return why a backend does not work here; empty if it does."""
     with tempfile.TemporaryDirectory(prefix="dsk-", dir="/tmp") as folder:
-        place = Sandbox(backend, limits=limits).place(Path(folder))
+        place = sandbox.place(Path(folder))
         try:
-            command = backend.command(place, [sys.executable, "-c", _TRIAL])
+            command = backend.command(place, [sandbox.python.executable, "-c", _TRIAL])
             trial = subprocess.run(
                 command,
-                env=layout.variables(),
+                env=sandbox.environment(place),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -7,14 +7,13 @@ is not named here does not exist for it.
 from __future__ import annotations
 
 import os
-import site
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .limits import Limits
+    from .python import SessionPython
 
 #: The service's user (docs/service.md, "Running code"), and the number that it has on Ubuntu.
 USER, USER_ID = "ubuntu", 1000
@@ -43,7 +42,6 @@ _ETC = (
 )
 # An environment can be made in a project's folder, or in a home: what else lies there stays out.
 _PREFIX_PARTS = ("bin", "lib", "lib64", "include", "share", "etc", "ssl", "pyvenv.cfg")
-_SITE_FOLDERS = ("site-packages", "dist-packages")
 
 #: Files of /proc that describe the whole machine, and those through which root could change it.
 PROC_MASKED = ("kcore", "key-users", "keys", "kmsg", "sched_debug", "timer_list")
@@ -60,11 +58,13 @@ class Place:
         folder: the session's own folder, which the pool made and removes.
         sockets: the folder of the interpreter's sockets.
         limits: what the session may take.
+        python: what its interpreter is.
     """
 
     folder: Path
     sockets: Path
     limits: Limits
+    python: SessionPython
 
     @property
     def data(self) -> Path:
@@ -133,7 +133,7 @@ def mounts(place: Place) -> list[Mount]:
         Mount("scratch", "/tmp", size_bytes=place.limits.scratch_bytes),  # noqa: S108 - its own
         Mount("writable", HOME, str(place.home)),
         Mount("writable", _SOCKETS, str(place.sockets)),
-        *_interpreter(),
+        *_interpreter(place.python),
         *(
             Mount("read-only", f"{PROGRAMS}/{name}", str(_INSIDE / name))
             for name in ("init.py", "kernel_main.py", "seal.py")
@@ -142,16 +142,17 @@ def mounts(place: Place) -> list[Mount]:
     ]
 
 
-def variables(home: str = HOME, *, network: bool = False) -> dict[str, str]:
+def variables(python: SessionPython, home: str = HOME, *, network: bool = False) -> dict[str, str]:
     """Return the whole environment of a session; nothing of the pool's own gets in.
 
     Args:
+        python: what its interpreter is.
         home: the session's home folder, as it sees it.
         network: whether it has a network.
     """
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     table = {
-        "PATH": f"{Path(sys.executable).parent}:{system}",
+        "PATH": f"{Path(python.executable).parent}:{system}",
         "HOME": home,
         "USER": USER,
         "LOGNAME": USER,
@@ -160,28 +161,28 @@ def variables(home: str = HOME, *, network: bool = False) -> dict[str, str]:
     if not network:
         # pip would try for 8 s what cannot succeed.
         table |= {"PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    if site.ENABLE_USER_SITE:
+    if python.user_base:
         # Packages of `pip install --user` are found by way of the home folder otherwise.
-        table["PYTHONUSERBASE"] = site.getuserbase()
+        table["PYTHONUSERBASE"] = python.user_base
     return table
 
 
-def first_command(limits: Limits) -> list[str]:
+def first_command(place: Place) -> list[str]:
     """Return the command that runs first inside."""
-    return _command(PROGRAMS, _SOCKETS, limits)
+    return _command(PROGRAMS, _SOCKETS, place)
 
 
 def first_command_outside(place: Place) -> list[str]:
     """Return the same where there is no sandbox."""
-    return _command(str(_INSIDE), str(place.sockets), place.limits)
+    return _command(str(_INSIDE), str(place.sockets), place)
 
 
-def _command(programs: str, sockets: str, limits: Limits) -> list[str]:
-    python = [sys.executable]
+def _command(programs: str, sockets: str, place: Place) -> list[str]:
+    python = place.python.executable
     return [
-        *(*python, "-I", "-S", f"{programs}/init.py", sockets),
-        *(str(limits.processes), str(limits.file_bytes)),
-        *(*python, f"{programs}/kernel_main.py"),
+        *(python, "-I", "-S", f"{programs}/init.py", sockets),
+        *(str(place.limits.processes), str(place.limits.file_bytes)),
+        *(python, f"{programs}/kernel_main.py"),
     ]
 
 
@@ -204,11 +205,10 @@ def _system() -> list[Mount]:
     return table
 
 
-def _interpreter() -> list[Mount]:
-    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
-    wanted = [Path(prefix, part) for prefix in prefixes for part in _PREFIX_PARTS]
-    wanted += [Path(folder) for folder in sys.path if Path(folder).name in _SITE_FOLDERS]
-    wanted += _links_to(Path(sys.executable))
+def _interpreter(python: SessionPython) -> list[Mount]:
+    wanted = [Path(prefix, part) for prefix in python.prefixes for part in _PREFIX_PARTS]
+    wanted += map(Path, python.packages)
+    wanted += _links_to(Path(python.executable))
     seen = [Path(path) for path in _SYSTEM]
     table = []
     for path in wanted:

@@ -11,7 +11,6 @@ import errno
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from . import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .python import SessionPython
 
 _SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = ("setpriv", "unshare", "sh", "mount", "umount", "pivot_root")
@@ -73,17 +74,17 @@ def _script(place: layout.Place, inner: list[str]) -> Iterator[str]:
     yield "cd /"
     yield "mount -o remount,bind,ro,nosuid,nodev /"
     yield f"cd {layout.HOME}"
-    yield shlex.join(["exec", *_drop(), *inner])
+    yield shlex.join(["exec", *_drop(place.python), *inner])
 
 
-def _drop() -> list[str]:
+def _drop(python: SessionPython) -> list[str]:
     """Become the session's user, in a namespace that owns nothing, for good."""
     # The shell has a PATH of its own and notes where it has been.
-    table = [f"{name}={value}" for name, value in layout.variables().items()]
+    table = [f"{name}={value}" for name, value in layout.variables(python).items()]
     return [
         *("unshare", "--user", "--mount", "--keep-caps"),
         *(f"--map-user={layout.USER_ID}", f"--map-group={layout.USER_ID}", "--"),
-        *(sys.executable, "-I", "-S", f"{layout.PROGRAMS}/seal.py"),
+        *(python.executable, "-I", "-S", f"{layout.PROGRAMS}/seal.py"),
         *("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
         *("--ambient-caps=-all", "--", "env", "-i", *table),
     ]

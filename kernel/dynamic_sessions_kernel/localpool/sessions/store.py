@@ -36,6 +36,7 @@ class SessionStore:
 
     Attributes:
         sandbox_name: of the sandbox that each session is in.
+        python: what each session's interpreter is.
         started: when the pool did, in seconds since 1970.
         last_end: when a session last ended, by `time.monotonic`.
     """
@@ -52,6 +53,7 @@ class SessionStore:
         full_status: int = 429,
     ) -> None:
         self.sandbox_name = sandbox.name
+        self.python = sandbox.python
         self.started = time.time()
         self._ready = Ready(folder, sandbox)
         self._faults = faults
