@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +104,23 @@ def test_a_file_arrives_in_the_session_of_the_kernel(notebook, local_pool) -> No
     with SessionPool(local_pool.endpoint, token=local_pool.token) as pool:
         session = pool.session(session_identifier(notebook.manager.session.key))
         assert session.file("b.csv").size == 4
+
+
+def test_a_file_comes_back_beside_the_notebook_and_files_lists_it(notebook) -> None:
+    ran = notebook.run(
+        "open('made.csv', 'w').write('1,2')\n%files\npaths = %download made.csv\npaths"
+    )
+    assert "made.csv" in ran.all("display_data")[0]["data"]["text/plain"]
+    (path,) = ast.literal_eval(ran.result)
+    assert Path(path).read_text() == "1,2"
+    assert (Path(path).parent / "a.csv").exists(), "the notebook's folder"
+
+
+def test_a_name_that_python_would_run_needs_an_answer(notebook) -> None:
+    notebook.run("open('numpy.py', 'w').close()")
+    assert "cannot ask" in notebook.run("%download numpy.py").error
+    ran = notebook.run_answering("%download numpy.py", "n")
+    assert ran.error.startswith("CommandError: You did not agree to write '/")
 
 
 @pytest.mark.parametrize("cell", ["%upload not-there.csv", "x = 1\n%session nonsense"])

@@ -72,6 +72,57 @@ class Consent:
             raise CommandError(f"You did not agree to send {_named(beyond)}. Nothing was sent.")
         self.agreed.update(beyond)
 
+    def to_write(self, paths: Sequence[str], folder: Path) -> None:
+        """Ask once for those of these places that need it, before anything is written there.
+
+        Args:
+            paths: absolute paths.
+            folder: the notebook's.
+
+        Raises:
+            CommandError: the person did not agree, or cannot be asked.
+        """
+        beyond = sorted({path for path in paths if self._asks_for(path, folder, sending=False)})
+        if not beyond:
+            return
+        if len(beyond) > MAX_PATHS:
+            raise CommandError(
+                f"{len(beyond):,} places are outside the notebook's folder, hidden, or behind a "
+                f"link: too many to show in one question. Name at most {MAX_PATHS} at a time, or "
+                "put their folder into the setting `allow` (DYNAMIC_SESSIONS_ALLOW). Nothing was "
+                "written."
+            )
+        if len(beyond) == 1:
+            question = f"Write {beyond[0]!r} with what the session sends? [y/N] "
+        else:
+            lines = "".join(f"  {path!r}\n" for path in beyond)
+            question = (
+                f"{lines}Write these {len(beyond):,} files with what the session sends? [y/N] "
+            )
+        self._agree_to_write(beyond, question)
+
+    def to_write_what_runs(self, path: str) -> None:
+        """Ask for a name that Python, Jupyter, a browser or a shell may run.
+
+        Raises:
+            CommandError: the person did not agree, or cannot be asked.
+        """
+        self._agree_to_write(
+            [path],
+            f"Python, Jupyter, a browser or a shell may run {path!r}, which the session sends. "
+            "Write it? [y/N] ",
+        )
+
+    def _agree_to_write(self, paths: Sequence[str], question: str) -> None:
+        if self.ask is None:
+            raise CommandError(
+                f"To write {_named(paths)} needs your consent, and this front end cannot ask for "
+                "it. `--to DIR` names another place; the setting `allow` (DYNAMIC_SESSIONS_ALLOW) "
+                "names folders outside the notebook's that need none. Nothing was written."
+            )
+        if self.ask(question).strip() not in _YES:
+            raise CommandError(f"You did not agree to write {_named(paths)}. Nothing was written.")
+
     def to_trust(self) -> None:
         """Ask whether the session is to be trusted.
 
@@ -112,9 +163,11 @@ class Consent:
         if self.ask(question).strip() not in _YES:
             raise CommandError("You did not agree. Nothing was deleted.")
 
-    def _asks_for(self, path: str, folder: Path) -> bool:
+    def _asks_for(self, path: str, folder: Path, *, sending: bool = True) -> bool:
         real = os.path.realpath(path)
-        if real in self.agreed or any(_plainly_inside(real, allowed) for allowed in self.allowed):
+        if (sending and real in self.agreed) or any(
+            _plainly_inside(real, allowed) for allowed in self.allowed
+        ):
             return False
         # A plain name can lead to a hidden file, and a hidden name to a plain file.
         home = os.path.realpath(folder)

@@ -49,12 +49,15 @@ class LocalFile:
     name: str
 
 
-def split_words(text: str, *, windows: bool = os.name == "nt") -> list[str]:
+def split_words(
+    text: str, *, windows: bool = os.name == "nt", nothing: str = "Nothing was sent."
+) -> list[str]:
     """Split a command's arguments as a shell does: at spaces, with quotes.
 
     Args:
         text: the arguments.
         windows: whether a backslash parts folders; else it escapes the next character.
+        nothing: what an error says of what was done.
 
     Raises:
         CommandError: a quote is not closed, or a backslash escapes nothing.
@@ -69,7 +72,7 @@ def split_words(text: str, *, windows: bool = os.name == "nt") -> list[str]:
     except ValueError:
         raise CommandError(
             f"A quote is not closed, or a backslash stands at the end: {printable(text)}. Put "
-            "names with spaces or quotes into quotes. Nothing was sent."
+            f"names with spaces or quotes into quotes. {nothing}"
         ) from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .download import Download
+from .files import Files
 from .session import SessionMagic
 from .upload import Upload
 
@@ -13,4 +15,6 @@ if TYPE_CHECKING:
     from .base import Magic
 
 #: Each command's name, without the percent sign, to what it does.
-MAGICS: Mapping[str, type[Magic]] = {action.name: action for action in (Upload, SessionMagic)}
+MAGICS: Mapping[str, type[Magic]] = {
+    action.name: action for action in (Upload, Download, Files, SessionMagic)
+}

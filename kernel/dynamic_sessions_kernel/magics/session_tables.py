@@ -1,4 +1,4 @@
-"""How `%session` shows what it knows: small tables, as HTML for pages and as text for terminals.
+"""Tables of `%session` and `%files`: small, as HTML for pages and as text for terminals.
 
 They are made here and not by the session, so they pass no filter; yet what a pool sends stands in
 them, so everything is escaped and nothing can drive a page or a terminal.
@@ -15,9 +15,12 @@ from .progress import readable_size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dynamic_sessions_kernel.client.models import RemoteFile
+
     from .session_protocol import Listed, Status
 
 _LONGEST = 300
+_MOST_FILES = 1_000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -64,6 +67,22 @@ def listing(sessions: Sequence[Listed]) -> dict[str, str]:
         )
         for session in sessions
     ]
+    return {"text/plain": _plain(head, rows), "text/html": _html(head, rows)}
+
+
+def file_table(files: Sequence[RemoteFile]) -> dict[str, str]:
+    """Return files of the session as a MIME bundle."""
+    rows = [
+        (
+            file.path + "/" * file.is_directory,
+            "" if file.is_directory else readable_size(file.size),
+            _moment(file.modified),
+        )
+        for file in files[:_MOST_FILES]
+    ]
+    if len(files) > _MOST_FILES:
+        rows.append((f"and {len(files) - _MOST_FILES:,} more", "", ""))
+    head = ["file", "size", "changed"]
     return {"text/plain": _plain(head, rows), "text/html": _html(head, rows)}
 
 
