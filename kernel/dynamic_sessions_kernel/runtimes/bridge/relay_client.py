@@ -32,7 +32,7 @@ import secrets
 import time
 from contextlib import suppress
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from dynamic_sessions_kernel.errors import (
     AnswerLostError,
@@ -54,7 +54,8 @@ from .times import BridgeTimes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .exchanges import Execute, Outcome, Received
+    from .exchanges import Execute, Outcome
+    from .listener import Listener
     from .responses import Answer
 
 _log = logging.getLogger(__name__)
@@ -93,37 +94,6 @@ class State(Enum):
     OPEN = "open"
     GIVEN_UP = "given up"
     OVER = "over"
-
-
-class Listener(Protocol):
-    """Who is called by a client, on the event loop but for `read`."""
-
-    def read(self, message: Received) -> Any:
-        """Take the next message of the relay, in the thread that received it.
-
-        What it returns, other than None, is handed to `arrived`, in order.
-        """
-
-    def arrived(self, arrival: Any) -> None:
-        """Take what `read` returned."""
-
-    def busy(self) -> bool:
-        """Whether something waits for a reply."""
-
-    def alive(self) -> bool:
-        """Whether output may come though no cell runs."""
-
-    def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
-        """Fail what waits for a reply.
-
-        Args:
-            error: why.
-            over: whether the connection is gone too.
-            opened: whether there was one.
-        """
-
-    def troubled(self, reason: str | None) -> None:
-        """Show that an exchange is being made again, or with None, that one succeeded."""
 
 
 class RelayClient:
