@@ -174,7 +174,7 @@ class Cell:
             if self._stopped.is_set():
                 raise _Interrupted
             self._runtime, self._began = runtime, True
-            self._sessions.say_waiting()
+            self._sessions.sentences.say_waiting()
             if whole_part(plan) is not None:
                 # Once `execute` has handed this one over, which it does before it waits.
                 asyncio.get_running_loop().call_soon(self._runs)

@@ -252,12 +252,12 @@ class DynamicSessionsKernel(QuestionsKernel):
             return
         advice = self._advice.of(content["code"], reply, embedded=self._sessions.embedded)
         if advice is not None and not silent:
-            self._sessions.show(advice)
+            self._sessions.sentences.show(advice)
         leaves = leaving(reply) if asks_to_leave(content["code"]) and not silent else None
         reply = json_clean(await self._passed(reply))
         if leaves is not None:
             keep = leaves["keepkernel"]
-            self._sessions.show(await leave_python(self._sessions.runtime, keep=keep))
+            self._sessions.sentences.show(await leave_python(self._sessions.runtime, keep=keep))
             reply |= {"status": "ok", "payload": [*reply.get("payload", []), leaves]}
         self.session.send(stream, "execute_reply", reply, parent, metadata=metadata, ident=ident)
         if reply["status"] == "error" and not silent and content.get("stop_on_error", True):

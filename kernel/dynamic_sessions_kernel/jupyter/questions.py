@@ -143,7 +143,7 @@ class Questions:
         else:
             reply = await self._debug(message)
         if not reply.get("success"):
-            self._sessions.show(str(reply.get("message", "The debugger did not start.")))
+            self._sessions.sentences.show(str(reply.get("message", "The debugger did not start.")))
         return reply
 
     async def _debug(self, message: Mapping[str, Any]) -> Content:

@@ -13,7 +13,6 @@ from dynamic_sessions_kernel.errors import (
     SessionLostError,
     UnexpectedAnswerError,
 )
-from dynamic_sessions_kernel.messages import Message
 from dynamic_sessions_kernel.runtimes.choose import connect_runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.settings import read_settings
@@ -21,6 +20,7 @@ from dynamic_sessions_kernel.threads import start_call
 
 from .crash_recovery import CLEARED, CRASHED_AND_GONE, FOUND, GONE, HandoverNote
 from .embedded_pool import EmbeddedPool
+from .sentences import Sentences
 from .session_lookup import delete_if_there, exists
 from .session_origin import Origin, session_identifier
 from .sign_in_notice import SignInNotice
@@ -68,6 +68,7 @@ class SessionManager:
         session: the session it runs in; None where there is none in use.
         pool: the pool of it; None before it was needed.
         embedded: whether that is the embedded one.
+        sentences: what the kernel itself says in cells.
     """
 
     def __init__(
@@ -86,11 +87,8 @@ class SessionManager:
         self._traits = traits
         self._identifier = session_identifier(key)
         self._emit = emit
-        self._show = show
+        self.sentences = Sentences(show)
         self._arguments = arguments
-        self._cell: str | None = None
-        self._visible = False
-        self._unsaid: list[str] = []
         self._sign_in = SignInNotice(show)
         self._signed_in = False
         self._opening: asyncio.Task[Runtime] | None = None
@@ -120,17 +118,9 @@ class SessionManager:
 
     def enter(self, cell: str, *, visible: bool) -> None:
         """Note which cell runs, and whether a person sees what is said in it."""
-        self._cell, self._visible = cell, visible
         if visible:
             self._sign_in.enter(cell)
-            self.say_waiting()
-
-    def say_waiting(self) -> None:
-        """Say what waits to be said, if a person sees the cell that runs."""
-        if self._visible:
-            unsaid, self._unsaid = self._unsaid, []
-            for text in unsaid:
-                self.show(text)
+        self.sentences.enter(cell, seen=visible)
 
     def at_hand(self, cell: str = "") -> Runtime | None:
         """Return the runtime if it is connected already, as it is for most cells.
@@ -146,7 +136,7 @@ class SessionManager:
             return None
         if self.runtime.handed_ahead(cell):
             return self.runtime
-        self.runtime.raise_loss(keep=not self._visible)
+        self.runtime.raise_loss(keep=not self.sentences.seen)
         return self.runtime if self.runtime.connected else None
 
     async def ready(self) -> Runtime:
@@ -266,7 +256,7 @@ class SessionManager:
         self._origin = self._origin_of(session, settings)
         self._note.write("running", session.identifier)
         if runtime.aftermath:
-            self._say(runtime.aftermath)
+            self.sentences.say(runtime.aftermath)
         return left
 
     async def _let_go(self) -> None:
@@ -300,10 +290,10 @@ class SessionManager:
         self._note.write("running", session.identifier)
         before, self._before = self._before, None
         if before is not None and before.state == "running":
-            self._say(FOUND if self.runtime.found else CLEARED)
+            self.sentences.say(FOUND if self.runtime.found else CLEARED)
         if self.runtime.aftermath:
             # Said once the cell can be interrupted in the session, as the sentence advises.
-            self._unsaid.append(self.runtime.aftermath)
+            self.sentences.say_later(self.runtime.aftermath)
         return self.runtime
 
     async def _find(self, settings: Settings) -> tuple[SessionPool, Session]:
@@ -320,7 +310,7 @@ class SessionManager:
             session = pool.session(left.identifier)
             if await start_call(exists, session) is not False:
                 return session, self._origin_of(session, settings)
-            self._say(CRASHED_AND_GONE if left.state == "running" else GONE)
+            self.sentences.say(CRASHED_AND_GONE if left.state == "running" else GONE)
             self._before, self._fresh = None, True
         if not settings.identifier:
             return own, Origin.NEW
@@ -339,9 +329,9 @@ class SessionManager:
                 settings,
                 self._emit,
                 session,
-                self._say,
+                self.sentences.say,
                 fresh=fresh,
-                cell=lambda: self._cell,
+                cell=lambda: self.sentences.cell,
                 arguments=self._arguments,
             )
         except UnexpectedAnswerError as error:
@@ -387,22 +377,8 @@ class SessionManager:
         self._limits = address.limits
         if words := notice(address, warned=self._warned):
             self._warned = True
-            self._say(words)
+            self.sentences.say(words)
         return address.endpoint, address.token
-
-    def show(self, text: str) -> None:
-        """Show a sentence at once: in the cell that ran last, else wherever a front end logs."""
-        data = {"text/plain": text}
-        self._show(
-            Message("display_data", {"data": data, "metadata": {}, "transient": {}}, self._cell)
-        )
-
-    def _say(self, text: str) -> None:
-        """Show a sentence in the cell that runs, or the first that a person sees."""
-        if self._visible:
-            self.show(text)
-        else:
-            self._unsaid.append(text)
 
     def _drop(self) -> None:
         runtime, pool = self.runtime, self.pool
