@@ -204,3 +204,27 @@ def test_a_session_that_is_replaced_in_mid_cell_is_said_and_nothing_runs_in_it(
         assert notebook.run("'kept' in dir()").result == "False"
     finally:
         notebook.close()
+
+
+def test_a_kernel_that_is_killed_in_mid_cell_finds_the_session_once_the_cell_has_ended(
+    open_through, proxy
+) -> None:
+    notebook = open_through(proxy.endpoint, **DIRECT)
+    try:
+        notebook.run("import os, time\nkept = 1")
+        notebook.send(
+            notebook.place.mark("begun")
+            + "while not os.path.exists('/mnt/data/go'): time.sleep(0.01)\nprint('end')"
+        )
+        notebook.place.until("ran")
+        notebook.manager.restart_kernel(now=True)
+        notebook.client.wait_for_ready(timeout=60)
+        waiting = notebook.send("kept")
+        notebook.place.session.upload(io.BytesIO(b""), "go")
+        ran = notebook.wait(waiting)
+        assert ran.result == "1"
+        assert "with variables and files" in ran.notices
+        assert "what it printed last may not have been shown" in ran.notices
+        assert notebook.place.lines("ran") == ["begun"]
+    finally:
+        notebook.close()

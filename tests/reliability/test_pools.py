@@ -109,6 +109,14 @@ def test_200_direct_cells_are_whole_where_every_fifth_last_line_is_lost(start_po
         assert ran.result == str(n * 2)
 
 
+def test_executions_that_are_cancelled_are_not_noticed_over_the_bridge(start_pool) -> None:
+    notebook = start_pool("--cancel-rate", "0.3", "--seed", "3")()
+    for n in range(20):
+        ran = notebook.run(notebook.place.mark(str(n)) + f"print({n})")
+        assert (ran.status, ran.stdout) == ("ok", f"{n}\n")
+    assert notebook.place.lines("ran") == [str(n) for n in range(20)]
+
+
 def test_direct_cells_run_once_and_are_whole_where_answers_are_dropped(start_pool) -> None:
     rates = ("--lose-tail", "0.2", "--drop-rate", "0.2", "--seed", "5")
     notebook = start_pool(*rates)(DYNAMIC_SESSIONS_RUNTIME="direct")
@@ -142,9 +150,14 @@ def test_a_time_limit_and_its_aborted_queue_are_not_noticed_over_the_bridge(star
     assert notebook.place.ran("long") == 1
 
 
-def test_a_pool_whose_name_is_unknown_is_told_and_the_next_cell_asks_again(open_through) -> None:
+@pytest.mark.parametrize("runtime", ["bridge", "direct"])
+def test_a_pool_whose_name_is_unknown_is_told_and_the_next_cell_asks_again(
+    open_through, runtime
+) -> None:
     notebook = open_through(
-        f"https://pool.invalid{PATH}", DYNAMIC_SESSIONS_TOKEN_HOSTS="pool.invalid"
+        f"https://pool.invalid{PATH}",
+        DYNAMIC_SESSIONS_TOKEN_HOSTS="pool.invalid",
+        DYNAMIC_SESSIONS_RUNTIME=runtime,
     )
     try:
         cells = [notebook.send("1"), notebook.send("2")]
@@ -208,9 +221,12 @@ def impostor(tmp_path):
         server.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_server_that_cannot_prove_who_it_is_is_sent_nothing(open_through, impostor) -> None:
+@pytest.mark.parametrize("runtime", ["bridge", "direct"])
+def test_a_server_that_cannot_prove_who_it_is_is_sent_nothing(
+    open_through, impostor, runtime
+) -> None:
     endpoint, received = impostor
-    notebook = open_through(endpoint)
+    notebook = open_through(endpoint, DYNAMIC_SESSIONS_RUNTIME=runtime)
     try:
         assert notebook.run("1").error == (
             "UntrustedServerError: 127.0.0.1 could not prove who it is (TLS certificate), so "

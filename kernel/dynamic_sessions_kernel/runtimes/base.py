@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.messages import Content, Emit, Part, Request
 
 
+#: What is said of a cell of a kernel before whose end was perhaps not seen.
+AFTERMATH_ENDED = "The cell that ran then has ended; what it printed last may not have been shown."
+
+
 class Runtime(ABC):
     """What a cell runs on.
 

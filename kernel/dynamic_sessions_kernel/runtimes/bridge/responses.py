@@ -11,6 +11,7 @@ from dynamic_sessions_kernel.errors import (
     InterpreterRestartedError,
     SessionLostError,
 )
+from dynamic_sessions_kernel.runtimes.base import AFTERMATH_ENDED
 
 from .inside.envelope import PREFIX, EnvelopeError, unseal
 from .inside.protocol import ABSENT, DEAD, FAILED
@@ -62,7 +63,7 @@ _AFTERMATH = {
         "The cell that ran then had asked for input, which nobody can give any more, so it was "
         "interrupted."
     ),
-    "ended": "The cell that ran then has ended; what it printed last may not have been shown.",
+    "ended": AFTERMATH_ENDED,
 }
 
 

@@ -25,7 +25,7 @@ from dynamic_sessions_kernel.errors import (
     UnexpectedAnswerError,
 )
 from dynamic_sessions_kernel.messages import Content, Emit, Message, Part, Request
-from dynamic_sessions_kernel.runtimes.base import Runtime
+from dynamic_sessions_kernel.runtimes.base import AFTERMATH_ENDED, Runtime
 from dynamic_sessions_kernel.runtimes.deletion import delete_in_time
 from dynamic_sessions_kernel.threads import start_call
 
@@ -135,15 +135,16 @@ class DirectRuntime(Runtime):
             self._build = brought.build
             if not self._fresh:
                 self._show(brought, "")
+                self.aftermath = AFTERMATH_ENDED if set(brought.kept) - {*self._cells} else ""
         self._fresh = False
         self._keep_alive.start()
 
     async def _arrive(self) -> tuple[Content, ExecutionResult]:
         code = remote_code.arrival(build=self._build, arguments=self._arguments)
-        result = await start_call(self._session.execute, code)
+        result = await start_call(self._execute, code)
         if isinstance(service_failure(result), ExecutionAbortedError):
             # It waited behind an execution of before that ran out of time, and nothing of it ran.
-            result = await start_call(self._session.execute, code)
+            result = await start_call(self._execute, code)
         failure = service_failure(result)
         if failure is not None:
             raise failure
