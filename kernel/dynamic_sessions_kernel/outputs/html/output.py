@@ -14,7 +14,7 @@ import nh3
 
 from dynamic_sessions_kernel.outputs import latex, prefixes, svg
 from dynamic_sessions_kernel.outputs.css import stylesheets
-from dynamic_sessions_kernel.outputs.frames import iframe
+from dynamic_sessions_kernel.outputs.frames import iframe, nested
 
 from . import drawings, fast_path, parse_cost, sanitizer
 
@@ -27,6 +27,12 @@ _ACTIVE_TAGS = frozenset(_ACTIVE_NAMES.split())
 # each would else be read to the end of all.
 _TAG = re.compile(r"<([A-Za-z][\w:-]*)")
 _STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+#: Scripts and styles alone: they prepare later outputs, and show nothing.
+_SET_UP = re.compile(
+    r"(?:\s++|<!--(?:(?!-->).)*+-->|<(script|style)\b[^<>]*+>(?:(?!</\1).)*+</\1\s*+>"
+    r"|<link\b[^<>]*+>)*+",
+    re.IGNORECASE | re.DOTALL,
+)
 _FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=(?!\s*[\"']?\s*data:)", re.IGNORECASE)
@@ -98,7 +104,12 @@ def _acts(source: str) -> bool:
 
 def framed(source: str, *, plain: str) -> str:
     """Return the frames for HTML that acts, with what to show where frames are dropped."""
-    return iframe.framed(source, instead=_instead(source, plain))
+    instead = _instead(source, plain)
+    if inside := nested.contents(source):
+        markup = [iframe.framed(one.html, instead="", height=one.height) for one in inside[1:]]
+        first = iframe.framed(inside[0].html, instead=instead, height=inside[0].height)
+        return "".join([first, *markup])
+    return iframe.framed(source, instead=instead)
 
 
 def sanitised(source: str, *, paths: bool = False) -> str:
@@ -149,7 +160,9 @@ def _instead(source: str, plain: str) -> str:
     except parse_cost.TooMuchError:
         static = ""
     if not _text_of(static).strip():
-        static = f"<pre>{nh3.clean_text(plain)}</pre>" if plain else ""
+        if _SET_UP.fullmatch(source):
+            return ""
+        static = preformatted(plain) if plain else ""
     return f"{static}<p><em>The interactive part of this output shows after a run.</em></p>"
 
 

@@ -1,0 +1,259 @@
+"""What a script in a frame cannot do, each tried in a real Chromium: call out by WebRTC, read keys.
+
+The packets would arrive at a listener of the test's own, on this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Error as BrowserError
+
+from dynamic_sessions_kernel.outputs.frames import iframe, nested
+from dynamic_sessions_kernel.outputs.html import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+FRAME = "iframe.dynamic-sessions-output"
+LISTENING_SECONDS = 1.0
+
+
+class Listener:
+    """A port of this machine that counts what comes."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(LISTENING_SECONDS)
+        self.connects = (
+            "(()=>{const c=new RTCPeerConnection({iceServers:[{urls:'stun:127.0.0.1:"
+            f"{sock.getsockname()[1]}'}}]}});c.createDataChannel('x');"
+            "c.createOffer().then(o=>c.setLocalDescription(o))})()"
+        )
+
+    def packets(self) -> int:
+        count = 0
+        with contextlib.suppress(TimeoutError):
+            while self._socket.recv(4096):
+                count += 1
+        return count
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        yield Listener(sock)
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Callable[..., Any]) -> Iterator[Any]:
+    opened = chromium().page()
+    opened.goto("about:blank")
+    yield opened
+    opened.context.close()
+
+
+def show(page: Any, source: str) -> Any:
+    """Show an output in its frames and return the inner one."""
+    page.goto("about:blank")  # a new window: the page's script is there once for each
+    page.set_content(f"<body>{output.framed(source, plain='')}</body>")
+    outer = page.wait_for_selector(FRAME, state="attached").content_frame()
+    inner = outer.wait_for_selector("iframe[srcdoc]", state="attached").content_frame()
+    inner.wait_for_load_state("load")
+    return inner
+
+
+def every_node(page: Any) -> str:
+    """Return the nodes of all frames as the developer tools show them, closed trees included."""
+    found = []
+    for frame in page.frames:
+        with contextlib.suppress(BrowserError):  # it is in the process of the one around it
+            client = page.context.new_cdp_session(frame)
+            found.append(client.send("DOM.getDocument", {"depth": -1, "pierce": True}))
+    return json.dumps(found)
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text).replace("</", "<\\/")
+
+
+def inserted(name: str, value: str, tag: str = "iframe") -> str:
+    return (
+        f"<script>const f=document.createElement({tag!r});f.setAttribute({name!r},{quoted(value)});"
+        "document.documentElement.appendChild(f)</script>"
+    )
+
+
+_REPLACES = """<script>
+for (const name of Object.getOwnPropertyNames(self)) {
+  try {
+    const natives = self[name].prototype;
+    for (const key of ["querySelectorAll", "getAttribute", "setAttribute", "replaceChild", "item",
+                       "getRootNode", "startsWith", "replace", "observe", "isPrototypeOf"]) {
+      if (natives && key in natives) natives[key] = () => { throw 1; };
+    }
+  } catch { }
+}
+Array.prototype[Symbol.iterator] = function* () { };
+Object.defineProperty(Array.prototype, "0", {get() { }, set() { }});
+Object.prototype.subtree = false;
+Reflect.apply = Function.prototype.call = Function.prototype.apply = () => 0;
+</script>"""
+
+
+def ways_in(connects: str) -> dict[str, str]:
+    """Every way found to run a script in a document that the guard did not begin."""
+    script = f"<script>{connects}</script>"
+    url = f"javascript:{connects}"
+    frame = f'<iframe srcdoc="{html.escape(script)}"></iframe>'
+    tree = f"<div><template shadowrootmode=closed>{frame}</template></div>"
+    copied = (
+        "<script>const g=document.querySelector('script').textContent;"
+        "const f=document.createElement('iframe');"
+        f"f.srcdoc='<script>'+g+'<\\/script>'+{quoted(tree + script)};"
+        "document.documentElement.append(f)</script>"
+    )
+    returning = (
+        "<script>customElements.define('x-f',class extends HTMLIFrameElement{"
+        "disconnectedCallback(){if(!this.n){this.n=1;document.documentElement.append(this)}}},"
+        "{extends:'iframe'});const f=document.createElement('iframe',{is:'x-f'});"
+        f"f.srcdoc={quoted(script)};document.documentElement.append(f)</script>"
+    )
+    shadow = (
+        "<div id=h></div><script>const r=h.attachShadow({mode:'open',clonable:true});"
+        f"r.innerHTML={quoted(frame)};document.documentElement.append(h.cloneNode(true))</script>"
+    )
+    elsewhere = (
+        "<script>const d=document.implementation.createHTMLDocument('');"
+        "const h=d.createElement('div');d.body.append(h);const r=h.attachShadow({mode:'closed'});"
+        f"const f=d.createElement('iframe');f.srcdoc={quoted(script)};r.append(f);"
+        "document.documentElement.append(document.adoptNode(h))</script>"
+    )
+    follows = "javascript:" + json.dumps(script).replace("</", "<\\/")
+    by_name = (
+        "<div id=h></div><script>for(const n of ['setHTML','setHTMLUnsafe'])for(const c of"
+        f" [{{}},{{sanitizer:{{}}}}])try{{h[n]({quoted(tree.replace('closed', 'open') + tree)},c);"
+        "h.firstChild.shadowRoot.append(Object.assign(document.createElement('iframe'),"
+        f"{{srcdoc:{quoted(script)}}}))}}catch{{}}</script>"
+    )
+    hidden = f"<noscript><style></noscript>{tree}<noscript></style></noscript>"
+    return {
+        "directly": script,
+        "with natives replaced first": _REPLACES + inserted("srcdoc", script),
+        "in a frame": frame,
+        "in a frame that a script makes": inserted("srcdoc", script),
+        "in a frame at a script's address": inserted("src", url),
+        "in a frame of a frameset": f'<frameset><frame src="{html.escape(url)}"></frameset>',
+        "in an object": inserted("data", url, "object"),
+        "with the guard's text copied": copied,
+        "in a frame that comes back": returning,
+        "in a shadow tree": shadow,
+        "in a shadow tree of another document": elsewhere,
+        "in a declared shadow tree": tree,
+        "in a declared shadow tree of a template": f"<template>{tree}</template>{tree}",
+        "in a declared shadow tree behind noscript": hidden,
+        "in a declared shadow tree within svg": f"<svg><style>{tree}</style></svg>{tree}",
+        "in a declared shadow tree that is written": (
+            f"<script>document.open();document.write({quoted(tree)});document.close()</script>"
+        ),
+        "in a frame while the script is busy": (
+            inserted("srcdoc", script)
+            + "<script>const t=Date.now();while(Date.now()-t<800);</script>"
+        ),
+        "in a shadow tree that another name makes": by_name,
+        "in a frame's own window at once": (
+            "<script>const f=document.createElement('iframe');document.documentElement.append(f);"
+            f"f.contentWindow.eval({quoted(connects)})</script>"
+        ),
+        "in a document that follows": inserted("href", url, "a")
+        + "<script>document.querySelector('a').click()</script>",
+        "in a document of text that follows": inserted("href", follows, "a")
+        + "<script>document.querySelector('a').click()</script>",
+        "in a worker": f"<script>new Worker(URL.createObjectURL(new Blob([{quoted(connects)}])))"
+        "</script>",
+    }
+
+
+@pytest.mark.parametrize("way", ways_in(""))
+def test_no_script_of_a_frame_opens_a_webrtc_connection(
+    way: str, page: Any, listener: Listener
+) -> None:
+    show(page, ways_in(listener.connects)[way])
+    assert listener.packets() == 0
+
+
+def test_the_listener_does_hear_a_page_that_is_not_guarded(page: Any, listener: Listener) -> None:
+    page.set_content(f"<script>{listener.connects}</script>")
+    assert listener.packets() > 0
+
+
+def test_a_frame_within_an_output_shows_without_its_scripts_and_says_so(page: Any) -> None:
+    source = '<p id=a>a</p><iframe srcdoc="<p>within</p><script>document.body.append(1)</script>">'
+    inner = show(page, f"{source}</iframe><script>1</script>")
+    inner.wait_for_selector("span")
+    (within,) = inner.child_frames
+    assert within.evaluate("document.body.innerText").strip() == "within"
+    # No script sees the tree in which the sentence is.
+    assert "shown without its scripts" in every_node(page)
+
+
+def test_the_text_of_scripts_and_styles_is_never_changed(page: Any) -> None:
+    source = (
+        "<p id=q>waiting</p><script>const noShadowRootHere=1,word='shadowrootmode';"
+        "document.getElementById('q').textContent='ran '+word</script>"
+    )
+    assert show(page, source).text_content("#q") == "ran shadowrootmode"
+
+
+def test_an_output_that_is_nothing_but_a_frame_runs_as_folium_does(page: Any) -> None:
+    content = "<p id=m>map</p><script>document.getElementById('m').textContent='drawn'</script>"
+    source = (
+        '<div style="width:100%"><div style="position:relative"><span>Make this Notebook Trusted to'
+        f' load map: File -> Trust Notebook</span><iframe srcdoc="{html.escape(content)}"'
+        ' style="position:absolute" allowfullscreen></iframe></div></div>'
+    )
+    assert [one.html for one in nested.contents(source)] == [content]
+    assert show(page, source).text_content("#m") == "drawn"
+
+
+def test_a_script_that_only_prepares_leaves_no_frame_to_see(page: Any) -> None:
+    show(page, "<script>window.ready = 1</script><style>p{color:red}</style>")
+    page.wait_for_function(f"document.querySelector('{FRAME}').offsetHeight === 0")
+    assert "interactive part" not in page.content()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_frame_takes_on_the_pages_colours_and_follows_a_switch(page: Any, dark: bool) -> None:
+    colours = {
+        False: ("rgb(255, 255, 255)", "rgb(33, 33, 33)"),
+        True: ("rgb(17, 17, 17)", "rgb(224, 224, 224)"),
+    }
+    inner = show(page, "<p>text</p><script>1</script>")
+    for shade in (dark, not dark, dark):
+        background, text = colours[shade]
+        page.evaluate(
+            "([light, back, text]) => {const s = document.body.style;"
+            "s.setProperty('--jp-layout-color0', back);"
+            "s.setProperty('--jp-content-font-color1', text);"
+            "document.body.dataset.jpThemeLight = light}",
+            [str(not shade).lower(), background, text],
+        )
+        inner.wait_for_function(
+            "([back, text]) => {const s = getComputedStyle(document.documentElement);"
+            "return s.backgroundColor === back && s.color === text}",
+            arg=[background, text],
+        )
+
+
+def test_a_sanitiser_that_drops_frames_shows_the_static_form() -> None:
+    markup = iframe.framed("<b>x</b><script>1</script>", instead="<b>x</b>")
+    after = markup.partition("</iframe>")[2]
+    assert after.startswith("<div><b>x</b></div><style>iframe.dynamic-sessions-output+div{")
