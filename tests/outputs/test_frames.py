@@ -230,6 +230,61 @@ def test_a_script_that_only_prepares_leaves_no_frame_to_see(page: Any) -> None:
     assert "interactive part" not in page.content()
 
 
+#: What a script repeats to have the keyboard.
+_GRABS = {
+    "by asking": "window.focus();i.focus()",
+    "with a dialog": "d.close();d.showModal()",
+    "with a popover": "v.hidePopover();v.showPopover()",
+    "by selecting text": "getSelection().selectAllChildren(e)",
+    "by its address": "location.hash='';location.hash='i'",
+    "with a label": "l.click()",
+    "with a form's complaint": "i.reportValidity()",
+    "for the frame around it": "parent.focus()",
+}
+_GRABBING = (
+    "<form><label id=l for=i>x</label><input id=i required></form><dialog id=d><input autofocus>"
+    "</dialog><div id=v popover><input autofocus></div><p id=e contenteditable>x</p><p id=k></p>"
+    "<script>for (const kind of ['keydown','keyup','keypress','beforeinput','input'])"
+    "addEventListener(kind,e=>k.textContent+=e.key||e.data,true);"
+    "setInterval(()=>{GRAB},20)</script>"
+)
+
+
+@pytest.mark.parametrize("way", _GRABS)
+def test_a_frame_that_keeps_grabbing_the_keyboard_gets_no_key(page: Any, way: str) -> None:
+    inner = show(page, _GRABBING.replace("GRAB", _GRABS[way]))
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin','<textarea id=t></textarea>')")
+    page.click("#t")
+    box = page.query_selector(FRAME).bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)  # rests over the frame
+    typed = "print(1 + 2)"
+    page.keyboard.type(typed, delay=10)
+    seen = "k.textContent + [...document.querySelectorAll('input')].map(i => i.value).join('')"
+    assert inner.evaluate(seen) == ""
+    if way == "by asking":
+        assert page.input_value("#t") == typed
+
+
+def test_a_frame_that_the_person_clicks_gets_the_keys(page: Any) -> None:
+    inner = show(page, "<input id=i style='width:300px;height:60px'><script>1</script>")
+    box = page.query_selector(FRAME).bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.move(box["x"] + 40, box["y"] + 30)
+    page.mouse.click(box["x"] + 40, box["y"] + 30)
+    page.keyboard.type("mine")
+    assert inner.input_value("#i") == "mine"
+
+
+def test_a_frame_that_the_person_reaches_by_tab_gets_the_keys(page: Any) -> None:
+    inner = show(page, "<input id=i><script>1</script>")
+    page.evaluate("document.body.insertAdjacentHTML('afterbegin','<button id=b>b</button>')")
+    page.focus("#b")
+    page.keyboard.press("Tab")
+    inner.wait_for_function("document.activeElement === i")
+    page.keyboard.type("mine")
+    assert inner.input_value("#i") == "mine"
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_frame_takes_on_the_pages_colours_and_follows_a_switch(page: Any, dark: bool) -> None:
     colours = {

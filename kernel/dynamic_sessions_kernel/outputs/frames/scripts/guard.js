@@ -3,6 +3,8 @@
 // stays in it: as soon as one is inserted, and before its own document can begin, it is replaced by
 // a copy without scripts, in a shadow tree that no script of the session can reach.
 //
+// It also keeps the person's keys from scripts in a frame that the person did not go to.
+//
 // All natives are kept before any script of the session runs. Below the marked line nothing is
 // looked up that such a script can replace: no property of a prototype, no iterator, no global.
 (() => {
@@ -28,6 +30,7 @@
   const rootOf = method(Node, "getRootNode");
   const append = method(Node, "appendChild");
   const replace = method(Node, "replaceChild");
+  const hasFocus = method(Document, "hasFocus");
   const parentOf = getter(Node, "parentNode");
   const inDocument = method(Document, "querySelectorAll");
   const inFragment = method(DocumentFragment, "querySelectorAll");
@@ -38,11 +41,19 @@
   const attribute = method(Element, "getAttribute");
   const setAttribute = method(Element, "setAttribute");
   const setText = setter(Node, "textContent");
-  const targetOf = getter(MutationRecord, "target");
+  const recordTarget = getter(MutationRecord, "target");
   const isDocument = (node) => node === page;
   const isFragment = method(Object, "isPrototypeOf");
   const attach = bound(Element.prototype.attachShadow);
   const observe = method(MutationObserver, "observe");
+  const listen = method(EventTarget, "addEventListener");
+  const eventTarget = getter(Event, "target");
+  const stop = method(Event, "stopImmediatePropagation");
+  const prevent = method(Event, "preventDefault");
+  const sender = getter(MessageEvent, "source");
+  const content = getter(MessageEvent, "data");
+  const {now} = Date;
+  const outer = parent, inner = self, send = bound(parent.postMessage);
   const page = document, fragments = DocumentFragment.prototype;
   const everything = {__proto__: null, childList: true, subtree: true};
   const frames = "iframe, frame, object, embed, fencedframe, portal";
@@ -81,7 +92,7 @@
     }
   };
   const observer = new MutationObserver((records) => {
-    for (let at = 0; at < records.length; at += 1) sweep(rootOf(targetOf(records[at])));
+    for (let at = 0; at < records.length; at += 1) sweep(rootOf(recordTarget(records[at])));
   });
   observe(observer, page, everything);
   Element.prototype.attachShadow = function attachShadow(options) {
@@ -96,6 +107,48 @@
     observe(observer, root, everything);
     return root;
   };
+  // Keys are the person's: they reach a script only after a press in this frame, or the Tab by which
+  // the person came, until the frame loses focus. No listener of a script comes before these.
+  const PRESS_MS = 1000;
+  let pressed = -PRESS_MS, focused = false;
+  const wanted = () => focused || now() - pressed < PRESS_MS;
+  const early = {__proto__: null, capture: true};
+  const on = (kinds, react) => {
+    for (let at = 0; at < kinds.length; at += 1) {
+      listen(inner, kinds[at], (event) => { if (event.isTrusted) react(event); }, early);
+    }
+  };
+  on(["pointerdown", "pointerup", "mousedown", "touchstart", "touchend"], () => {
+    pressed = now();
+    if (hasFocus(page)) focused = true;
+  });
+  on(["focus"], (event) => {
+    if (eventTarget(event) !== inner || focused) return;
+    focused = wanted();
+    if (!focused) send(outer, "dynamic-sessions-focus", "*");
+  });
+  on(["blur"], (event) => {
+    if (eventTarget(event) !== inner) return;
+    focused = false;
+    pressed = -PRESS_MS;
+  });
+  on(["keydown", "keypress", "keyup", "beforeinput", "textInput", "compositionstart",
+      "compositionupdate", "compositionend"], (event) => {
+    if (focused) return;
+    stop(event);
+    prevent(event);
+    send(outer, "dynamic-sessions-focus", "*");
+  });
+  on(["message"], (event) => {
+    if (sender(event) !== outer || content(event) !== "dynamic-sessions-welcome") return;
+    stop(event);
+    if (hasFocus(page)) focused = true;
+  });
+  const asked = (native) => function focus(options) { if (wanted()) native(this, options); };
+  for (const owner of [HTMLElement, SVGElement, MathMLElement]) {
+    owner.prototype.focus = asked(method(owner, "focus"));
+  }
+  self.focus = asked(bound(self.focus));
   // The parser's own way to write would make shadow trees too; a document is never begun anew.
   const write = (...parts) => {
     const script = document.currentScript;

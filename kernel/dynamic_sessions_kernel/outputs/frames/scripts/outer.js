@@ -31,6 +31,9 @@
     return refused;
   };
   let look = null;
+  // What the inner frame's guard asks when focus comes to it, and the page's answer after a Tab.
+  const FOCUS = "dynamic-sessions-focus", WELCOME = "dynamic-sessions-welcome";
+  addEventListener("focus", () => parent.postMessage(FOCUS, "*"));
   const inner = () => document.querySelector("iframe");
   const dress = () => { if (look) inner().contentWindow.postMessage(look, "*"); };
   addEventListener("DOMContentLoaded", async () => {
@@ -44,8 +47,11 @@
     if (event.source === parent && data.dynamicSessionsLook) {
       look = {dynamicSessionsLook: data.dynamicSessionsLook};
       dress();
+    } else if (event.source === parent && data === WELCOME) {
+      inner().contentWindow.postMessage(WELCOME, "*");
     } else if (inner() && event.source === inner().contentWindow) {
       if (data.dynamicSessionsAsks === "look") dress();
+      if (data === FOCUS) parent.postMessage(FOCUS, "*");
       const height = data.dynamicSessionsHeight;
       if (Number.isFinite(height)) parent.postMessage({dynamicSessionsHeight: height}, "*");
     }

@@ -32,6 +32,7 @@ if (!window.dynamicSessionsFrames) {
     const data = event.data || {};
     const frame = frames().find((one) => one.contentWindow === event.source);
     if (!frame) return;
+    if (data === "dynamic-sessions-focus") answer(frame);
     if (data.dynamicSessionsAsks === "look") event.source.postMessage(look(), "*");
     const height = data.dynamicSessionsHeight;
     if (Number.isFinite(height) && height >= 0) {
@@ -39,19 +40,25 @@ if (!window.dynamicSessionsFrames) {
     }
   });
 
-  // A frame may not take the keyboard: what the person types belongs where the person put it.
-  let focused = null, tabbed = -Infinity;
-  const giveBack = () => {
-    const frame = document.activeElement;
-    if (!frame || !frame.matches("iframe.FRAME_CLASS")) return;
-    if (frame.matches(":hover") || performance.now() - tabbed < 500) return;
-    if (focused && focused.isConnected) focused.focus({preventScroll: true}); else frame.blur();
+  // A frame may not take the keyboard: what the person types belongs where the person put it. The
+  // guard in the frame knows whether the person pressed there, and asks where not. It was the person
+  // too if a Tab led there; a Tab within text only writes.
+  const TAB_MS = 50;
+  let focused = null, tabbed = -Infinity, entered = null;
+  const answer = (frame) => {
+    if (document.activeElement !== frame) return;
+    if (frame === entered) frame.contentWindow.postMessage("dynamic-sessions-welcome", "*");
+    else if (focused && focused.isConnected) focused.focus({preventScroll: true});
+    else frame.blur();
   };
   document.addEventListener("focusin", (event) => {
-    if (!event.target.matches("iframe.FRAME_CLASS")) focused = event.target;
+    if (!event.target.matches("iframe.FRAME_CLASS")) [focused, entered] = [event.target, null];
   }, true);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Tab") tabbed = performance.now();
+    const text = event.target.closest?.("textarea, input, [contenteditable]:not([contenteditable=false])");
+    tabbed = event.key === "Tab" && !text ? performance.now() : -Infinity;
   }, true);
-  window.addEventListener("blur", () => setTimeout(giveBack, 0));
+  window.addEventListener("blur", () => {
+    entered = performance.now() - tabbed < TAB_MS ? document.activeElement : null;
+  });
 }
