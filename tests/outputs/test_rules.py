@@ -33,7 +33,6 @@ def inner(markup: str) -> str:
         "b{background:url(http://x)}",
         "b{background:image-set('http://x' 1x)}",
         "b{margin-left:-9px}",
-        "b{box-shadow:0 0 0 9999px red}",
         "@import url(http://x);",
         "@font-face{font-family:x;src:url(http://x)}",
         "+ b{color:red}",
@@ -316,6 +315,11 @@ def test_a_box_to_tick_and_its_label_stay_in_place_and_no_other_input_does() -> 
     ):
         assert output.shown(f"{box}{other}").framed
     assert output.sanitised("<input type=password name=x>") == '<input type="checkbox">'
+
+
+def test_front_ends_own_harmless_classes_keep_their_look() -> None:
+    kept = output.shown('<div class="alert alert-info jp-Dialog">x</div>').html
+    assert kept == '<div class="alert alert-info dynses-jp-Dialog">x</div>'
 
 
 def test_mathematics_stays_in_place_without_what_it_could_do() -> None:

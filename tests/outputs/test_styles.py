@@ -73,7 +73,7 @@ def check_declarations(nodes: Any) -> None:
     """See that there is nothing but declarations that a style may make."""
     for node in tinycss2.parse_blocks_contents(nodes, skip_whitespace=True):
         assert node.type == "declaration", node
-        assert node.lower_name != "position"
+        assert node.lower_name != "position" or node.value[0].lower_value != "fixed"
         assert declarations.declared([node], drawing=False)
         assert not loads(node.value)
 
@@ -161,6 +161,44 @@ def test_what_colours_and_arranges_keeps_its_meaning(value: str, kept: str | Non
     assert declarations.style_attribute(value).replace(", ", ",") == (kept or value).replace(
         ", ", ","
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "position:absolute;top:22px;left:0;z-index:9",
+        "position:sticky;top:-1px",
+        "transform:translate(1px, -2px)",
+        "box-shadow:0 0 2px 1px red",
+        "outline:1px solid red",
+    ],
+)
+def test_what_may_leave_its_place_is_clipped_to_its_outputs_box(value: str) -> None:
+    for source in (f'<p style="{value}">x</p>', f"<style>p{{{value}}}</style><p>x</p>"):
+        kept = output.shown(source).html
+        assert kept.startswith('<div style="contain:paint;')
+        assert kept.endswith("</div>")
+        assert value.replace(", ", ",") in kept.replace(", ", ",")
+    assert "contain" not in output.shown('<p style="background-position:0 0">x</p>').html
+    assert declarations.style_attribute(value, drawing=True) in {
+        "",
+        "transform:translate(1px, -2px)",
+    }
+
+
+@pytest.mark.parametrize(
+    "value", ["position:fixed", "position:var(--x)", "position:absolute fixed", "position:'fixed'"]
+)
+def test_no_position_is_the_pages(value: str) -> None:
+    assert declarations.style_attribute(value) == ""
+
+
+def test_custom_properties_are_the_outputs_own_and_load_nothing() -> None:
+    kept = stylesheets.sheet(
+        ":root{--a: #fff; --b:url(//e.test/x); --C: 1px} p{color:var(--a, red);margin:var(--C)}",
+        "own",
+    )
+    assert kept == ".own > *{--a:#fff;--C:1px}\n.own p{color:var(--a, red)}"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from .cache import MAX_ATTRIBUTE_CHARS, remembered
 #: Before every class and id that comes from a session.
 PREFIX = "dynses-"
 
-#: Classes that front ends style for their own tables and that do nothing else.
-KEPT_CLASSES = frozenset({"dataframe"})
+#: Classes that front ends style, tables and alerts, and that do nothing else.
+KEPT_CLASSES = frozenset(
+    {"dataframe", "alert", "alert-danger", "alert-info", "alert-success", "alert-warning"}
+)
 
 _MAX_CLASSES = 50
 

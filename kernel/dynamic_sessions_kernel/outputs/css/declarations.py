@@ -40,14 +40,26 @@ _FAMILIES = (
     " dominant-baseline alignment-baseline baseline-shift text-anchor vector-effect"
     " mask marker-start marker-mid marker-end filter transform transform-origin color-interpolation"
     " mix-blend-mode isolation"
+    # What may leave its place, so that an output with them is clipped to its own box.
+    " position top right bottom left inset z-index box-shadow outline outline-color outline-offset"
+    " outline-style outline-width"
 )
 _PROPERTIES = frozenset(_FAMILIES.split())
 _GROUPS = ("border-", "padding", "margin", "font", "text-")
-#: Only an image's own coordinates can be transformed without leaving the output.
+#: On its root, a drawing may have none: they would move it out of its place.
 DRAWING_ONLY = frozenset({"transform", "transform-origin", "mask", "filter", "clip-path"})
+_TRANSFORMS = frozenset({"transform", "transform-origin"})
+#: What begins with these is not kept to its output by itself, but by the box around it.
+LEAVING = ("position:", "transform:", "box-shadow:", "outline")
+#: Never `fixed`, which an output's box holds too, but means the page.
+_POSITIONS = frozenset({"static", "relative", "absolute", "sticky"})
 _REFUSED = frozenset({"text-shadow", "border-image", "border-image-source"})
 #: An inline drawing is clipped to its box only as long as it does not say otherwise.
-_PAGE_ONLY = frozenset({"overflow", "overflow-x", "overflow-y"})
+_PAGE_NAMES = (
+    "overflow overflow-x overflow-y position top right bottom left inset z-index box-shadow outline"
+    " outline-color outline-offset outline-style outline-width"
+)
+_PAGE_ONLY = frozenset(_PAGE_NAMES.split())
 _FUNCTION_NAMES = (
     "rgb rgba hsl hsla hwb lab lch oklab oklch color color-mix calc min max clamp var repeat minmax"
     " fit-content linear-gradient radial-gradient conic-gradient repeating-linear-gradient"
@@ -60,6 +72,7 @@ _MAX_NESTING = 8
 _MAX_STRING_CHARS = 1_000
 
 _PROPERTY = re.compile(r"[a-z-]{1,40}")
+_CUSTOM = re.compile(r"--[A-Za-z][\w-]{0,80}", re.ASCII)
 _IDENTIFIER = re.compile(r"-{0,2}[^\W\d][\w-]{0,80}")
 _NUMBER = re.compile(r"[-+]?[0-9.]{1,24}(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 _UNIT = re.compile(r"[A-Za-z]{1,8}")
@@ -109,19 +122,32 @@ def declared(nodes: Iterable[Node], *, drawing: bool) -> str:
 
 
 def _declaration(node: Node, *, drawing: bool) -> str:
-    name = str(node.lower_name)
-    if name in _REFUSED or name in (_PAGE_ONLY if drawing else DRAWING_ONLY):
-        raise RefusedError(name)
-    if name not in _PROPERTIES and name != "border" and not name.startswith(_GROUPS):
-        raise RefusedError(name)
-    if _PROPERTY.fullmatch(name) is None:
+    name = str(node.name if node.name.startswith("--") else node.lower_name)
+    if not _declarable(name, drawing=drawing):
         raise RefusedError(name)
     if name.startswith(_NO_NEGATIVE) and any(map(_perhaps_negative, node.value)):
+        raise RefusedError(name)
+    if name == "position" and not _stays(node.value):
         raise RefusedError(name)
     value = _value(node.value, drawing=drawing)
     if not value:
         raise RefusedError(name)
     return f"{name}:{value}{' !important' if node.important else ''}"
+
+
+def _declarable(name: str, *, drawing: bool) -> bool:
+    if name.startswith("--"):
+        # Its value is written from the same words, and refers to the output's own alone.
+        return not drawing and _CUSTOM.fullmatch(name) is not None
+    if name in _REFUSED or name in (_PAGE_ONLY if drawing else DRAWING_ONLY - _TRANSFORMS):
+        return False
+    known = name in _PROPERTIES or name == "border" or name.startswith(_GROUPS)
+    return known and _PROPERTY.fullmatch(name) is not None
+
+
+def _stays(value: Iterable[Node]) -> bool:
+    words = [token for token in value if token.type not in {"whitespace", "comment"}]
+    return len(words) == 1 and getattr(words[0], "lower_value", "") in _POSITIONS
 
 
 def _perhaps_negative(token: Node) -> bool:

@@ -47,6 +47,8 @@ def _scoped(tokens: Sequence[Node]) -> str:
         text = _selector(tokens, 0)
     except (RefusedError, RecursionError):
         return ""
+    if text == ":root":
+        return "> *"  # the element around the output, which hands down what it has
     # A combinator at the beginning would select the scope's siblings.
     return "" if text[:1] in _COMBINING else text
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import nh3
 
 from dynamic_sessions_kernel.outputs import latex, prefixes, svg
-from dynamic_sessions_kernel.outputs.css import stylesheets
+from dynamic_sessions_kernel.outputs.css import declarations, stylesheets
 from dynamic_sessions_kernel.outputs.frames import iframe, nested
 
 from . import drawings, fast_path, parse_cost, sanitizer
@@ -36,6 +36,8 @@ _SET_UP = re.compile(
 _FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=(?!\s*[\"']?\s*data:)", re.IGNORECASE)
+#: Declarations are written without spaces, so that each begins behind one of these signs.
+_LEAVING = re.compile(rf"[\";{{](?:{'|'.join(declarations.LEAVING)})")
 _INPUT = re.compile(r"<input\b(?![^<>]*\stype\s*=\s*[\"']?checkbox[\"'\s/>])", re.IGNORECASE)
 
 
@@ -145,13 +147,20 @@ def _apart(source: str) -> tuple[str, str]:
 def _styled(source: str, sheet: str, body: str) -> str:
     """Put the sheet of an output back before its sanitised body."""
     if not sheet:
-        return body
+        return _clipped(body)
     # IPython's highlighted code addresses its front end's element, which the inner one stands for.
     scope = prefixes.scope(source)
-    return (
+    return _clipped(
         f'<div class="{scope}"><style>{stylesheets.sheet(sheet, scope)}</style>'
         f'<div class="{prefixes.PREFIX}output_html">{body}</div></div>'
     )
+
+
+def _clipped(html: str) -> str:
+    """Put an output in a box that it cannot paint outside of, if its styles could."""
+    if _LEAVING.search(html) is None:
+        return html
+    return f'<div style="contain:paint;width:fit-content;min-width:100%">{html}</div>'
 
 
 def _instead(source: str, plain: str) -> str:
