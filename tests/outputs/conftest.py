@@ -235,7 +235,8 @@ def open_notebook(page: Any, url: str) -> None:
 def run_all(page: Any) -> None:
     """Run all cells and wait until they have run."""
     count = page.evaluate(_COUNT)  # cells may come to be while they run
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    # What it returns is not waited for: beside some outputs JupyterLab never settles it.
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(_DONE, arg=count)
 
 
