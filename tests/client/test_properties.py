@@ -16,6 +16,7 @@ from urllib3.util import parse_url
 from dynamic_sessions_kernel.client.api.choose import choose_generation
 from dynamic_sessions_kernel.client.endpoint import parse_endpoint, shorten
 from dynamic_sessions_kernel.client.http.messages import ApiResponse
+from dynamic_sessions_kernel.client.listings import place
 from dynamic_sessions_kernel.client.remote_paths import check_upload, split_path
 from dynamic_sessions_kernel.client.upload import Source
 from dynamic_sessions_kernel.errors import FileNameError, SettingsError, UnexpectedAnswerError
@@ -116,3 +117,27 @@ def test_a_body_is_as_long_as_it_says_and_is_read_in_small_pieces(size) -> None:
         assert sent == body.len
         assert body.handed_over
     assert all(0 <= wanted <= 1 << 16 for wanted in asked)
+
+
+_folders = st.lists(st.sampled_from("ab"), max_size=4).map(tuple)
+
+
+@quick
+@given(
+    st.sets(st.tuples(_folders, st.sampled_from("xy")), max_size=6),
+    _folders.filter(bool),
+    st.booleans(),
+)
+def test_a_recursive_listing_is_read_right_from_wherever_it_counts(files, listed, from_top) -> None:
+    paths = {"/".join((*folders, name)) for folders, name in files}
+    inside = [(folders, name) for folders, name in files if folders[: len(listed)] == listed]
+    skipped = 0 if from_top else len(listed)
+    value = [
+        {"name": name, "type": "File", "directory": "/".join(folders[skipped:])}
+        for folders, name in inside
+    ]
+    generation = choose_generation("2025-10-02-preview")
+    folder = "/".join(listed)
+    readings = generation.listed({"value": value}, folder, recursive=True)
+    found = place(readings, lambda file: file.path in paths)
+    assert [file.path for file in found] == ["/".join((*where, name)) for where, name in inside]

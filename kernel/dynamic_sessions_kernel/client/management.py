@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Every custom-container pool of Azure lives below this name; others can host there, too.
 CUSTOM_CONTAINER_DOMAIN = ".azurecontainerapps.io"
 _NO_METADATA = "A pool of custom containers does not say what its sessions have installed."
+#: How often a second look at a refusal is tried: the refusal itself is an answer already.
+_LOOKS = 2
 _MEBIBYTE_BYTES = 1 << 20
 _FILE_BYTES, _CUSTOM_CONTAINER_FILE_BYTES = 128 * _MEBIBYTE_BYTES, 250 * _MEBIBYTE_BYTES
 
@@ -100,8 +102,9 @@ class Management:
                 raise
             raise BadRequestError(_NO_METADATA, status=missing.status, code=missing.code) from None
 
-    def _described(self) -> PoolMetadata:
-        return self._generation.metadata_told(self._transport.send(self._generation.metadata()))
+    def _described(self, attempts: int | None = None) -> PoolMetadata:
+        response = self._transport.send(self._generation.metadata(), attempts=attempts)
+        return self._generation.metadata_told(response)
 
     def _is_custom(self) -> bool:
         """Whether the pool is one of custom containers, as its listing of sessions shows."""
@@ -113,7 +116,7 @@ class Management:
     def wrong_type(self) -> PoolTypeError | None:
         """Return the error for a pool that runs another language than Python, if it is one."""
         try:
-            return other_language(self._described())
+            return other_language(self._described(_LOOKS))
         except DynamicSessionsError:
             return None
 
@@ -134,7 +137,7 @@ class Management:
     def _answers(self) -> bool:
         """Whether there is a pool at that address; allocates no session."""
         try:
-            told = self._described()
+            told = self._described(_LOOKS)
             if told.kernel or told.runtimes:
                 return True
         except ServiceError:
@@ -143,7 +146,7 @@ class Management:
             return False
         try:
             call = self._generation.list_sessions(0, custom=True)
-            body = self._generation.listing(self._transport.send(call, attempts=1))
+            body = self._generation.listing(self._transport.send(call, attempts=_LOOKS))
         except DynamicSessionsError:
             return False
         return isinstance(body.get("value"), list)
