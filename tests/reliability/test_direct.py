@@ -165,26 +165,6 @@ def test_a_python_that_dies_is_said_and_files_are_kept(notebook, fatal) -> None:
     assert notebook.run("'kept' in dir()").result == "False"
 
 
-def test_a_session_short_of_memory_or_disk_keeps_its_variables(notebook) -> None:
-    notebook.run(
-        "import resource\nkept = 1\nmemory = resource.getrlimit(resource.RLIMIT_AS)\n"
-        "disk = resource.getrlimit(resource.RLIMIT_FSIZE)"
-    )
-    ran = notebook.run(
-        "resource.setrlimit(resource.RLIMIT_AS, (4 << 30, memory[1]))\n"
-        "try: big = bytearray(64 << 30)\n"
-        "finally: resource.setrlimit(resource.RLIMIT_AS, memory)"
-    )
-    assert ran.error.startswith("MemoryError")
-    ran = notebook.run(
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, disk[1]))\n"
-        "try:\n    with open('/mnt/data/full', 'w') as f: f.write('x' * 100_000)\n"
-        "finally: resource.setrlimit(resource.RLIMIT_FSIZE, disk)"
-    )
-    assert ran.error.startswith("OSError: [Errno ")
-    assert notebook.run("kept").result == "1"
-
-
 def test_a_session_that_is_replaced_in_mid_cell_is_said_and_nothing_runs_in_it(
     open_through, proxy
 ) -> None:
