@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from dynamic_sessions_kernel.messages import Message
     from tests.runtimes.bridge.conftest import Session
 
+MEGABYTES = 64
 LARGE = "display({'text/plain': '.' * 8_000_000}, raw=True)"
 
 
@@ -81,3 +84,32 @@ def test_what_follows_a_large_output_keeps_its_order_behind_it(slow: Slow) -> No
         "stream",
         "execute_result",
     ]
+
+
+def test_outputs_of_a_cell_whose_turn_has_not_come_are_held_within_a_bound(notebook):
+    go = Path(notebook.session.interpreter.folder, "go")
+    first = notebook.start(
+        f"import os, time\nprint('begun', flush=True)\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(.01)"
+    )
+    notebook.until_printed("begun")
+    turn = notebook.start_ahead(
+        f"for n in range({MEGABYTES}): print(str(n).zfill(1 << 20), flush=True)"
+    )
+    last = notebook.start_ahead("'last'")
+    go.touch()
+    assert first.result(LIMIT)["status"] == "ok"
+    held = notebook.runtime._ahead.outputs
+    until = time.monotonic() + LIMIT
+    while not held.full and time.monotonic() < until:
+        time.sleep(0.02)
+    asked = notebook.session.executions
+    time.sleep(0.5)
+    # Nothing is fetched any more, and what the session writes stays there.
+    assert notebook.session.executions == asked
+    assert held._bytes < 32 << 20
+    assert turn().result(LIMIT)["status"] == "ok"
+    assert last().result(LIMIT)["status"] == "ok"
+    printed = notebook.text().split()[1:]
+    assert [int(line[-4:]) for line in printed] == list(range(MEGABYTES))
+    assert held._bytes == 0

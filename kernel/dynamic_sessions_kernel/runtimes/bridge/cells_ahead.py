@@ -18,6 +18,8 @@ from .held_outputs import HeldOutputs
 from .responses import TakenOverError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynamic_sessions_kernel.messages import Content
 
     from .output_lane import OutputLane
@@ -37,12 +39,16 @@ class CellsAhead:
         failures: how many cells have failed and stopped others, as the relay said last.
         generation: the same, as it was known when the last cell was handed over in its turn: what
             was queued behind that one must not run if it failed.
+        wake: called when more output may be fetched again; of the connection, once there is one.
     """
 
     def __init__(self, lane: OutputLane) -> None:
         self.outputs = HeldOutputs(lane)
         self.failures = self.generation = 0
         self._lane = lane
+        self.wake: Callable[[], None] = lambda: None
+        # Whether it is waited for whether a cell runs, whatever that one sends.
+        self._decides = False
         self._outcomes: dict[str, asyncio.Future[Content]] = {}
         self._positions: dict[str, int] = {}
 
@@ -67,6 +73,12 @@ class CellsAhead:
     def _forget(self, identity: str) -> None:
         del self._outcomes[identity], self._positions[identity]
         self.outputs.drop(identity)
+        self.wake()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much output waits for its cells' turns that no more should be fetched."""
+        return self.outputs.full and not self._decides
 
     def begin(self) -> None:
         """Note that a cell is handed over in its turn."""
@@ -81,7 +93,12 @@ class CellsAhead:
         outcome = self._outcomes.get(identity)
         if outcome is None:
             return True
-        await asyncio.wait({outcome})
+        self._decides = True
+        self.wake()
+        try:
+            await asyncio.wait({outcome})
+        finally:
+            self._decides = False
         failure = outcome.exception()
         if failure is None:
             runs = outcome.result().get("status") != "aborted"
@@ -100,6 +117,7 @@ class CellsAhead:
         outcome = self._outcomes.pop(identity)
         del self._positions[identity]
         self.outputs.release(identity)
+        self.wake()
         reply = await outcome
         loop = asyncio.get_running_loop()
         published: asyncio.Future[None] = loop.create_future()

@@ -1,7 +1,8 @@
 """Outputs of cells that run in the session before their turn has come here.
 
 Cells are handed over while one before them is still being served. What they send is held until the
-front end has read that they begin.
+front end has read that they begin. While much is held, nothing more is fetched, and the relay stops
+an ipykernel that goes on writing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Held outputs of this size together leave the event loop to the lane's thread.
 _LARGE_BYTES = 1 << 16
+#: From this much on, of all cells together, no more is fetched. One response can go beyond it.
+_FULL_BYTES = 16 << 20
 
 
 class HeldOutputs:
@@ -29,6 +32,12 @@ class HeldOutputs:
         self._lane = lane
         self._lock = threading.Lock()
         self._held: dict[str, list[tuple[Callable[[], None], int]]] = {}
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is held that no more should be fetched."""
+        return self._bytes >= _FULL_BYTES
 
     def hold(self, cell: str) -> None:
         """Hold what this cell sends from now on."""
@@ -41,18 +50,23 @@ class HeldOutputs:
             held = self._held.get(cell or "")
             if held is not None:
                 held.append((hand_on, size))
+                self._bytes += size
                 return
         self._lane.put(hand_on, size)
 
     def release(self, cell: str) -> None:
         """Hand on what is held of this cell: it begins."""
         with self._lock:
-            held = self._held.pop(cell, [])
-            large = sum(size for _, size in held) >= _LARGE_BYTES
-            for hand_on, size in held:
-                self._lane.put(hand_on, max(size, _LARGE_BYTES) if large else size)
+            held, size = self._take(cell)
+            self._lane.put_all(held, through_thread=size >= _LARGE_BYTES)
 
     def drop(self, cell: str) -> None:
         """Forget what is held of this cell: it does not begin."""
         with self._lock:
-            self._held.pop(cell, None)
+            self._take(cell)
+
+    def _take(self, cell: str) -> tuple[list[tuple[Callable[[], None], int]], int]:
+        held = self._held.pop(cell, [])
+        size = sum(size for _, size in held)
+        self._bytes -= size
+        return held, size

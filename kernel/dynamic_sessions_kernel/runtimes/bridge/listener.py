@@ -28,6 +28,9 @@ class Listener(Protocol):
     def alive(self) -> bool:
         """Whether output may come though no cell runs."""
 
+    def full(self) -> bool:
+        """Whether more output should not be fetched yet; see `RelayClient.wake`."""
+
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         """Fail what waits for a reply.
 

@@ -52,6 +52,23 @@ class OutputLane:
                 return
         hand_on()
 
+    def put_all(
+        self, outputs: list[tuple[Callable[[], None], int]], *, through_thread: bool
+    ) -> None:
+        """Have outputs handed on in their turn, whatever waits already: the event loop calls this.
+
+        Args:
+            outputs: what hands each on, and its size in bytes.
+            through_thread: leave the caller's thread for them, though nothing waits.
+        """
+        with self._changed:
+            if through_thread or self._works:
+                for hand_on, size in outputs:
+                    self._append(hand_on, size)
+                return
+        for hand_on, size in outputs:
+            self.put(hand_on, size)
+
     def follow(self, action: Callable[[], None]) -> bool:
         """Have an action done behind what waits.
 

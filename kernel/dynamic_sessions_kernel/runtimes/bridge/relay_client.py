@@ -110,6 +110,9 @@ class RelayClient:
             relay is to refuse them.
         arguments: what follows the connection file in an ipykernel's `sys.argv`.
         times: how long to wait for what.
+
+    Attributes:
+        exposed: up to where our stream may have reached the relay, acknowledged or not.
     """
 
     def __init__(
@@ -144,8 +147,7 @@ class RelayClient:
         self._more = False
         # Whether the relay has to learn that a piece of our stream was discarded.
         self._skip = False
-        # Up to where our stream may have reached the relay, acknowledged or not.
-        self._exposed = 0
+        self.exposed = 0
         self._active = time.monotonic()
         self._exchanged = 0.0
 
@@ -169,11 +171,6 @@ class RelayClient:
         """End a connection that is not open yet, for a reason that the relay gave."""
         self._fail(reason)
 
-    @property
-    def exposed(self) -> int:
-        """Up to which position messages may have reached the relay."""
-        return self._exposed
-
     def post(self, head: dict[str, Any], body: Sequence[bytes] = ()) -> int:
         """Hand over a message for the relay; return its position.
 
@@ -196,6 +193,10 @@ class RelayClient:
         elif self.state is State.OPEN:
             self.state = State.GIVEN_UP
         self.post(_INTERRUPT)
+
+    def wake(self) -> None:
+        """Look anew at when an exchange is due: the listener may have room again."""
+        self._changed.set()
 
     def close(self) -> None:
         """End the connection; what the session still has to say is neither awaited nor shown."""
@@ -259,6 +260,8 @@ class RelayClient:
         return False
 
     def _due(self) -> float | None:
+        if self._listener.full() and not self._outgoing.pending:
+            return None
         waiting = self._waiting()
         idle = time.monotonic() - self._active
         if not waiting and idle > self._keep_alive:
@@ -290,13 +293,13 @@ class RelayClient:
         hold = self._hold if waiting else self._times.first_hold if sent else 0.0
         text = self._outgoing.seal(self._head(hold), self._down_chars)
         started = time.monotonic()
-        before, self._exposed = self._exposed, max(self._exposed, self._outgoing.sealed)
+        before, self.exposed = self.exposed, max(self.exposed, self._outgoing.sealed)
         try:
             outcome = await self._call(text, hold)
         except _FINAL as error:
             if not isinstance(error, NotSentError):
                 raise
-            self._exposed = before
+            self.exposed = before
             self._survive(error, len(text), waiting=waiting)
         except (DynamicSessionsError, DamagedError) as error:
             self._survive(error, len(text), waiting=waiting)

@@ -145,7 +145,7 @@ class BridgeRuntime(Runtime):
                 arguments=self._arguments,
                 times=self._times,
             )
-            self._link = link
+            self._link, self._ahead.wake = link, link.wake
             try:
                 answer = await link.open()
             except BaseException:
@@ -344,6 +344,10 @@ class BridgeRuntime(Runtime):
         """Whether output may come though no cell runs."""
         return self._alive
 
+    def full(self) -> bool:
+        """Whether more output should not be fetched yet."""
+        return self._ahead.full
+
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         """Fail what waits for a reply; when `over`, the connection is gone too."""
         if self._link is not None:
@@ -388,9 +392,8 @@ class BridgeRuntime(Runtime):
 
     def _end_restart(self, error: DynamicSessionsError | None) -> None:
         restarted, self._restarted = self._restarted, None
-        if restarted is None or restarted.done():
-            return
-        if error is None:
-            restarted.set_result(None)
-        else:
-            restarted.set_exception(error)
+        if restarted is not None and not restarted.done():
+            if error is None:
+                restarted.set_result(None)
+            else:
+                restarted.set_exception(error)
