@@ -116,6 +116,25 @@ def test_a_file_comes_back_beside_the_notebook_and_files_lists_it(notebook) -> N
     assert (Path(path).parent / "a.csv").exists(), "the notebook's folder"
 
 
+def test_tab_completes_the_sessions_paths_behind_download_and_files(notebook) -> None:
+    notebook.run(
+        "import os; os.makedirs('out', exist_ok=True)\n"
+        "for name in 'out/tab one.csv', 'tab.csv', '.tab', 'other': open(name, 'w').close()"
+    )
+    for typed, matches in {
+        "%download ta": ["tab.csv"],
+        "%download tab.csv ou": ["out/"],
+        "%download out/t": ["out/tab\\ one.csv"],
+        "%download .t": [".tab"],
+        "%files rm ta": ["tab.csv"],
+        "%files ou": ["out/"],
+        "%upload ta": [],
+    }.items():
+        reply = notebook.ask("complete", typed)
+        assert reply["matches"] == matches
+        assert typed[: reply["cursor_start"]] + typed[reply["cursor_start"] :].split()[-1] == typed
+
+
 def test_a_name_that_python_would_run_needs_an_answer(notebook) -> None:
     notebook.run("open('numpy.py', 'w').close()")
     assert "cannot ask" in notebook.run("%download numpy.py").error

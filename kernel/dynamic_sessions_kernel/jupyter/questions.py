@@ -12,7 +12,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from dynamic_sessions_kernel.errors import DynamicSessionsError
-from dynamic_sessions_kernel.magics import complete, complete_name, complete_python, help_at
+from dynamic_sessions_kernel.magics import (
+    Completion,
+    complete,
+    complete_name,
+    complete_python,
+    complete_remote,
+    help_at,
+)
 from dynamic_sessions_kernel.messages import Request
 from dynamic_sessions_kernel.threads import start_call
 
@@ -37,6 +44,8 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 30.0
 #: The same for what a console waits for at each Enter; then the answer of here is good enough.
 _ENTER_SECONDS = 0.5
+#: The same for the names of its files.
+_FILES_SECONDS = 5.0
 #: How long a comm's message may wait and be served before its end counts as lost.
 _COMM_SECONDS = 600.0
 _UNKNOWN_COMPLETENESS = frozenset({"unknown", "error", "abort"})
@@ -85,6 +94,8 @@ class Questions:
         content = _within_text(message["content"])
         code, cursor = content["code"], content["cursor_pos"]
         own = complete(code, cursor, self._folder)
+        if own is not None and not own.matches:
+            own = await self._complete_remote(code, cursor) or own
         name = complete_name(code, cursor)
         if own is None and name is None and not self._sessions.connected:
             own = complete_python(code, cursor)
@@ -96,6 +107,18 @@ class Questions:
         if name is not None:
             reply = {**reply, "matches": sorted({*reply["matches"], *name.matches})}
         return reply
+
+    async def _complete_remote(self, code: str, cursor: int) -> Completion | None:
+        """Complete from the session's files, if it answers soon."""
+        session = self._sessions.session
+        if session is None or not self._sessions.connected:
+            return None
+        listing = start_call(complete_remote, code, cursor, self._folder, session.list_files)
+        try:
+            return await asyncio.wait_for(listing, _FILES_SECONDS)
+        except (DynamicSessionsError, TimeoutError) as error:
+            _log.debug("files were not completed: %s", type(error).__name__)
+            return None
 
     async def inspect(self, message: Mapping[str, Any]) -> Content:
         """Inspect: our own commands here, everything else in the session."""

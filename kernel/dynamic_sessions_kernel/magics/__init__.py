@@ -20,8 +20,9 @@ acts on this machine; nothing that a session says or holds ever becomes one. How
   what was done; a connection that stands still can hold it until the pool's time-out.
 - Both raise `DynamicSessionsError`s, whose text is what the person reads; then no more of the
   cell is to run. `check` sends nothing.
-- `complete` and `complete_name` answer Tab without a session; `contains_command` is for text that
-  a session wants to place in the next cell (`set_next_input`), which must hold no command.
+- `complete` and `complete_name` answer Tab without a session, `complete_remote` from its files;
+  `contains_command` is for text that a session wants to place in the next cell
+  (`set_next_input`), which must hold no command.
 
 To add a command, write a module here with a subclass of `Magic` (`base` says what each method
 does), and name it in `registry.MAGICS`; finding, help and completion follow from that. What reads a
@@ -29,7 +30,7 @@ file of this machine asks `context.consent` first.
 """
 
 from .base import Cancelled, Command, CommandInterruptedError, Completion, Context, Magic
-from .completion import complete, complete_name, complete_python, help_at
+from .completion import complete, complete_name, complete_python, complete_remote, help_at
 from .consent import Consent
 from .plan import Plan, contains_command, make_plan
 from .session_protocol import SessionProtocol
@@ -47,6 +48,7 @@ __all__ = [
     "complete",
     "complete_name",
     "complete_python",
+    "complete_remote",
     "contains_command",
     "help_at",
     "make_plan",

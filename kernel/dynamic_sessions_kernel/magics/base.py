@@ -85,6 +85,8 @@ class Magic(ABC):
     name: ClassVar[str]
     #: What `%name?` prints.
     help: ClassVar[str]
+    #: Whether its words are paths of the session's files, which Tab completes.
+    takes_remote_paths: ClassVar[bool] = False
     #: Whether a session must be there before it runs.
     needs_session: ClassVar[bool] = True
 

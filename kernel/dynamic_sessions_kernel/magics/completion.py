@@ -8,10 +8,14 @@ import re
 from typing import TYPE_CHECKING
 
 from .base import Completion
+from .path_completion import complete_word
 from .registry import MAGICS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from dynamic_sessions_kernel.client.models import RemoteFile
 
 _NAME = re.compile(r"(?:^|=)\s*(?P<name>%\w+)$")
 _COMMAND = re.compile(r"(?:^|=)\s*%(?P<name>\w+)\s+(?P<arguments>.*)$")
@@ -40,6 +44,38 @@ def complete(code: str, cursor: int, folder: Path) -> Completion | None:
     inner = MAGICS[found["name"]].complete(found["arguments"], folder)
     if inner is None:
         return Completion((), cursor, cursor)
+    offset = cursor - len(found["arguments"])
+    return Completion(inner.matches, offset + inner.start, offset + inner.end)
+
+
+def complete_remote(
+    code: str, cursor: int, folder: Path, list_folder: Callable[[str], Iterable[RemoteFile]]
+) -> Completion | None:
+    """Complete a path of the session's files, as behind `%download`; it may block.
+
+    Args:
+        code: the cell.
+        cursor: as for `complete`.
+        folder: the notebook's, where a place on this machine is completed.
+        list_folder: returns what is in a folder of the session, by its path.
+
+    Returns:
+        None where no such path stands at the cursor.
+    """
+    found = _COMMAND.search(_line_before(code, cursor))
+    action = None if found is None else MAGICS.get(found["name"])
+    if found is None or action is None or not action.takes_remote_paths:
+        return None
+    if action.complete(found["arguments"], folder) is not None:
+        return None  # a word of its own, or a place on this machine
+
+    def names(head: str, beginning: str) -> Iterator[str]:
+        for file in list_folder(head):
+            hidden = file.name.startswith(".") and not beginning.startswith(".")
+            if file.name.startswith(beginning) and file.name.isprintable() and not hidden:
+                yield file.name + "/" * file.is_directory
+
+    inner = complete_word(found["arguments"], names, windows=False)
     offset = cursor - len(found["arguments"])
     return Completion(inner.matches, offset + inner.start, offset + inner.end)
 

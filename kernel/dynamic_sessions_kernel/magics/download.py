@@ -58,6 +58,7 @@ class Download(Magic):
 
     name = "download"
     help = _HELP
+    takes_remote_paths = True
 
     def __init__(self, arguments: str) -> None:
         super().__init__(arguments)

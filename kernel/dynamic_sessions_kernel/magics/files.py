@@ -35,6 +35,7 @@ class Files(Magic):
 
     name = "files"
     help = _HELP
+    takes_remote_paths = True
 
     def __init__(self, arguments: str) -> None:
         super().__init__(arguments)
@@ -82,6 +83,6 @@ class Files(Magic):
     @classmethod
     def complete(cls, arguments: str, folder: Path) -> Completion | None:  # noqa: ARG003 - contract
         """Complete `rm`; what the session has is not asked for here."""
-        if arguments and not _REMOVE.startswith(arguments):
+        if not arguments or not _REMOVE.startswith(arguments):
             return None
         return Completion((_REMOVE,), 0, len(arguments))

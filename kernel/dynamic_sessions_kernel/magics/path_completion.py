@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .base import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 #: How many matches are offered, and how many entries of a folder are looked at.
@@ -38,12 +38,33 @@ def complete_path(text: str, folder: Path, *, windows: bool = os.name == "nt") -
         folder: what a relative path starts from.
         windows: whether a backslash parts folders; else it escapes the next character.
     """
+    if _last_word(text, windows=windows).value == "~":
+        return Completion(("~/",), len(text) - 1, len(text))
+
+    def names(head: str, beginning: str) -> Iterator[str]:
+        return _names(folder / os.path.expanduser(head), beginning)  # noqa: PTH111 - see local_files
+
+    return complete_word(text, names, windows=windows)
+
+
+def complete_word(
+    text: str,
+    names: Callable[[str, str], Iterable[str]],
+    *,
+    windows: bool = os.name == "nt",
+) -> Completion:
+    """Complete the path that `text` ends with, from wherever its names come.
+
+    Args:
+        text: what stands before the cursor, several words perhaps.
+        names: takes the path's folder, which ends with a slash or is empty, and the beginning of a
+            name; returns the names that begin so, of folders with a slash.
+        windows: as for `complete_path`.
+    """
     word = _last_word(text, windows=windows)
-    if word.value == "~":
-        return Completion(("~/",), word.start, len(text))
     cut = max(word.value.rfind(mark) for mark in ("/\\" if windows else "/")) + 1
     head, beginning = word.value[:cut], word.value[cut:]
-    found = sorted(_names(folder / os.path.expanduser(head), beginning))  # noqa: PTH111 - see local_files
+    found = sorted(names(head, beginning))
     matches = tuple(
         _quoted(head + name, word.quote, windows=windows) for name in found[:MAX_MATCHES]
     )
