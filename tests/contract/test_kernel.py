@@ -67,6 +67,21 @@ def test_upload_brings_a_file(notebook) -> None:
     assert ran.result == "(['/mnt/data/sales.csv'], 'a,b')"
 
 
+def test_files_lists_and_removes_and_download_fetches(notebook, folder) -> None:
+    notebook.run("import os; os.makedirs('a/a', exist_ok=True)")
+    notebook.run("for path in ('a/x.txt', 'a/a/x.txt'): open(path, 'w').write(path)")
+    ran = notebook.run("paths = %files a\npaths")
+    assert ran.result == "['/mnt/data/a/a/x.txt', '/mnt/data/a/x.txt']"
+    notebook.run("%download a --force")
+    assert (folder / "downloads" / "a" / "a" / "x.txt").read_text() == "a/a/x.txt"
+    assert (folder / "downloads" / "a" / "x.txt").read_text() == "a/x.txt"
+    assert "Deleted" in notebook.run("%files rm a/a/x.txt").stdout
+    assert notebook.run("os.listdir('a/a'), sorted(os.listdir('a'))").result == (
+        "([], ['a', 'x.txt'])"
+    )
+    assert "no such file" in notebook.run("%files rm a/a/x.txt").error
+
+
 def test_session_shows_and_lists_the_session(notebook, where) -> None:
     notebook.run("1")
     short = identifier_of(notebook)[:8]
