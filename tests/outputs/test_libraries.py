@@ -206,6 +206,55 @@ def test_a_frame_is_as_high_as_its_content(page: Any) -> None:
     assert 300 <= cell.query_selector(FRAME).bounding_box()["height"] < 500
 
 
+#: How text, a link and a table's cells look, in a place that has them.
+_LOOK = """
+(place) => {
+  const names = ["color", "fontFamily", "fontSize", "lineHeight", "textAlign", "padding",
+                 "backgroundColor", "borderTopWidth", "verticalAlign"];
+  return ["p", "a", "th", "tr:nth-child(2) td", "tr:nth-child(2)"].map((selector) => {
+    const style = getComputedStyle(document.querySelector(`${place} ${selector}`));
+    return names.map((name) => `${selector} ${name} ${style[name].replace("start", "left")}`);
+  }).flat();
+}
+"""
+_SAMPLE = (
+    "<p>x <a href='https://site.test/'>y</a></p><table><thead><tr><th>a</th></tr></thead><tbody>"
+    "<tr><td>1</td></tr><tr><td>2</td></tr></tbody></table>"
+)
+
+
+@pytest.fixture(scope="module")
+def framed_sample(page: Any) -> Any:
+    """The sample in the page and in a frame, which is returned."""
+    cell = page.query_selector_all(".jp-CodeCell")[list(DRAWN).index("javascript")]
+    cell.scroll_into_view_if_needed()
+    for _ in range(300):
+        if any(frame.query_selector("#made") for frame in frames_of(cell)):
+            break
+        page.wait_for_timeout(100)
+    inner = frames_of(cell)[-1]
+    inner.evaluate("html => document.body.innerHTML = `<div id=s>${html}</div>`", _SAMPLE)
+    put = "([element, html]) => { element.id = 's'; element.innerHTML = html; }"
+    page.evaluate(put, [page.query_selector(".jp-RenderedHTMLCommon"), _SAMPLE])
+    return inner
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_a_frame_looks_like_the_page_and_follows_its_theme(
+    page: Any, framed_sample: Any, theme: str
+) -> None:
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    light = str("Light" in theme).lower()
+    page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+    for _ in range(100):
+        if framed_sample.evaluate(_LOOK, "#s") == page.evaluate(_LOOK, "#s"):
+            break
+        page.wait_for_timeout(100)
+    assert framed_sample.evaluate(_LOOK, "#s") == page.evaluate(_LOOK, "#s")
+
+
 def test_only_libraries_and_map_tiles_were_asked_for(page: Any, libraries: Libraries) -> None:
     allowed = re.compile(
         r"https://(?:cdn\.jsdelivr\.net|cdnjs\.cloudflare\.com|netdna\.bootstrapcdn\.com"

@@ -5,6 +5,9 @@ if (!window.dynamicSessionsFrames) {
   const colours = {
     "--dynses-background": ["--jp-layout-color0", "--vscode-editor-background"],
     "--dynses-text": ["--jp-content-font-color1", "--vscode-editor-foreground"],
+    "--dynses-size": ["--jp-content-font-size1"],
+    "--dynses-table-text": ["--jp-ui-font-color1"],
+    "--dynses-table-size": ["--jp-ui-font-size1"],
     "--dynses-link": ["--jp-content-link-color", "--vscode-textLink-foreground"],
     "--dynses-border": ["--jp-border-color1", "--vscode-panel-border"],
     "--dynses-row": ["--jp-rendermime-table-row-background"],
