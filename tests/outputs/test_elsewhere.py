@@ -27,6 +27,7 @@ OUTPUTS: list[dict[str, Any]] = [
     {"application/javascript": f"{RUN} element.append('drawn by script')"},
     {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><circle r="9" fill="red"/></svg>'},
     {"text/markdown": f"**bold**\n\n{RUNS}"},
+    {"text/html": "<script>window.prepared = 1</script><style>p { color: red }</style>"},
 ]
 
 
@@ -77,13 +78,14 @@ def texts(page: Any) -> list[str]:
 
 
 def test_reopened_without_trust_the_static_part_shows(reopened: Any) -> None:
-    table, heading, script, drawing, markdown = texts(reopened)
+    table, heading, script, drawing, markdown, prepares = texts(reopened)
     assert "a cell" in table
     assert heading.startswith("A heading")
     assert "interactive part" in heading
     assert "the text" in script
     assert "the text" in drawing or drawing == ""
     assert markdown.startswith("bold")
+    assert prepares == ""
 
 
 def test_reopened_without_trust_nothing_runs(reopened: Any) -> None:
@@ -95,7 +97,10 @@ def test_exported_the_frames_draw(exported: Any) -> None:
     frame = exported.query_selector(FRAME).content_frame()
     inner = frame.wait_for_selector("iframe", state="attached").content_frame()
     inner.wait_for_selector("text=drawn by script")
-    assert len(exported.query_selector_all(FRAME)) == 2
+    assert exported.query_selector(f"{FRAME} + div").is_hidden()
+    heights = [frame.bounding_box()["height"] for frame in exported.query_selector_all(FRAME)]
+    assert len(heights) == 3
+    assert heights[-1] == 0
 
 
 def test_exported_the_rest_shows_in_place(exported: Any) -> None:
