@@ -130,26 +130,31 @@ class Management:
             return error
         if isinstance(error, BadRequestError) and error.code == "SessionPropertiesMissing":
             return self.wrong_type() or error
-        if isinstance(error, PoolNotFoundError) and self._answers():
-            return nothing_found(error, call, self._host)
+        if isinstance(error, PoolNotFoundError):
+            custom = self._answers_as_custom()
+            if custom is not None:
+                return nothing_found(error, call, self._host, custom=custom)
         return error
 
-    def _answers(self) -> bool:
-        """Whether there is a pool at that address; allocates no session."""
+    def _answers_as_custom(self) -> bool | None:
+        """Return whether the pool there is one of custom containers; None where there is none.
+
+        No session is allocated.
+        """
         try:
             told = self._described(_LOOKS)
             if told.kernel or told.runtimes:
-                return True
+                return False
         except ServiceError:
             pass
         except DynamicSessionsError:
-            return False
+            return None
         try:
             call = self._generation.list_sessions(0, custom=True)
             body = self._generation.listing(self._transport.send(call, attempts=_LOOKS))
         except DynamicSessionsError:
-            return False
-        return isinstance(body.get("value"), list)
+            return None
+        return True if isinstance(body.get("value"), list) else None
 
     def _ask(self, make: Callable[[bool], ApiRequest], attempts: int | None = None) -> ApiResponse:
         return self._either(lambda custom: self._transport.send(make(custom), attempts=attempts))

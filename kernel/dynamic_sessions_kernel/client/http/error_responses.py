@@ -91,7 +91,7 @@ _BY_CODE: dict[str, _Row] = {
     "SessionRequestNotSupported": _Row(
         BadRequestError,
         "This pool does not offer {doing} in API version {version}. A pool of custom containers "
-        "has no Python to run code with: use one of type PythonLTS.{quote}",
+        "runs Python with Microsoft's interpreter image; else use one of type PythonLTS.{quote}",
     ),
 }
 
@@ -122,8 +122,8 @@ _BY_STATUS: dict[int, _Row] = {
     ),
     413: _Row(
         FileTooLargeError,
-        "Too large for the service (413, {doing}): it takes files of up to 128 MB. Split the file "
-        "or compress it.",
+        "Too large for the service (413, {doing}): it takes files of up to 128 MB, in a pool of "
+        "custom containers 250 MB. Split the file or compress it.",
     ),
     429: _FULL,
 }
@@ -183,7 +183,9 @@ def _row(status: int, code: str, said: str) -> _Row:
     return row or (_UNAVAILABLE if status in _TROUBLE else _OTHER)
 
 
-def nothing_found(error: PoolNotFoundError, call: ApiRequest, host: str) -> ServiceError:
+def nothing_found(
+    error: PoolNotFoundError, call: ApiRequest, host: str, *, custom: bool
+) -> ServiceError:
     """Return the error for a call that found nothing at a pool that is there.
 
     A file's call finds no file then. Of others the documentation says that the pool is full; one
@@ -193,6 +195,7 @@ def nothing_found(error: PoolNotFoundError, call: ApiRequest, host: str) -> Serv
         error: the service's, whose codes are kept.
         call: what was asked.
         host: of the pool.
+        custom: whether the pool is one of custom containers.
     """
     if call.names_file:
         row = _BY_CODE["FileNotFound"]
@@ -202,11 +205,14 @@ def nothing_found(error: PoolNotFoundError, call: ApiRequest, host: str) -> Serv
             code=error.code,
             trace_id=error.trace_id,
         )
+    check = "`api_version` (DYNAMIC_SESSIONS_API_VERSION)"
+    if custom:
+        check += ", and that its containers have Microsoft's interpreter image"
     return PoolFullError(
         f"The pool at {host} is there, but it has no session to spare ({error.status}), or it does "
         f"not offer {call.doing} in API version {call.params.get('api-version', '')}. Delete "
         "sessions that are not needed or wait until some cool down; if that does not help, check "
-        "`api_version` (DYNAMIC_SESSIONS_API_VERSION).",
+        f"{check}.",
         status=error.status,
         code=error.code,
         trace_id=error.trace_id,
