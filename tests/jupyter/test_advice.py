@@ -95,4 +95,4 @@ def test_a_full_pool_names_the_commands_that_make_room(start_notebook) -> None:
 def test_elsewhere_wheels_are_the_way_without_a_network(direct) -> None:
     ran = direct.run("import nowhere_to_be_found")
     assert "`%pip install NAME`" in one_line(ran.notices)
-    assert "`%upload wheels/*.whl`" in ran.notices
+    assert "`%packages install NAME`" in ran.notices

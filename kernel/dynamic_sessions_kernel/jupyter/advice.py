@@ -29,15 +29,10 @@ _PIP = re.compile(
 _TAIL_CHARS = 100
 
 _EMBEDDED = (
-    "Sessions of the embedded pool have no network; they have the packages of its environment. "
-    "`{python} -m pip install NAME` in a terminal of this machine adds one, which the next import "
-    "finds."
+    "Sessions of the embedded pool have no network: `%packages install NAME` brings a package, and "
+    "`{python} -m pip install NAME` in a terminal of this machine gives it to all sessions."
 )
-_ELSEWHERE = (
-    "If the pool has no network, bring a package as wheels: on your machine `pip download "
-    "--only-binary=:all: -d wheels NAME`, then here `%upload wheels/*.whl` and `%pip install "
-    "--no-index --find-links /mnt/data NAME`."
-)
+_ELSEWHERE = "If the pool has no network, `%packages install NAME` brings a package all the same."
 _MAKE_ROOM = (
     "`%session list` shows the pool's sessions; `%session delete PREFIX` deletes one of them, and "
     "`%session stop` in another notebook that notebook's own. Then run the cell again."

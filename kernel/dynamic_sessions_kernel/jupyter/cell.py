@@ -65,6 +65,7 @@ class Cell:
         show: takes what was made here for the page; it passes no filter.
         control: makes what commands act on the session with.
         consent: makes what commands ask the person with.
+        packages: what `%packages` has added; it adds to it.
         others_wait: whether other cells wait behind this one.
         runs: called when a cell without commands is with the session: others may follow it.
 
@@ -84,6 +85,7 @@ class Cell:
         show: Emit,
         control: Callable[[Cancelled], SessionProtocol],
         consent: Callable[[Request, Cancelled], Consent],
+        packages: dict[str, None] | None = None,
         others_wait: Callable[[], bool] = lambda: False,
         runs: Callable[[], None] = lambda: None,
     ) -> None:
@@ -96,6 +98,7 @@ class Cell:
         self._folder = folder
         self._control = control
         self._consent = consent
+        self._packages = {} if packages is None else packages
         self._others_wait = others_wait
         self._runs = runs
         self._stop = threading.Event()
@@ -199,8 +202,48 @@ class Cell:
             stopped,
             self._control(stopped),
             self._consent(self._request, stopped),
+            self._evaluator(),
+            self._packages,
         )
         return await self._unless_stopped(start_call(command.run, context), _COMMAND_GRACE_SECONDS)
+
+    def _evaluator(self) -> Callable[[str, str], str]:
+        """Make what a command, in its thread, runs code in the session with."""
+        loop = asyncio.get_running_loop()
+
+        def evaluate(code: str, expression: str) -> str:
+            future = asyncio.run_coroutine_threadsafe(self._evaluate(code, expression), loop)
+            return future.result()
+
+        return evaluate
+
+    async def _evaluate(self, code: str, expression: str) -> str:
+        """Run code that nobody sees, and return an expression's value as Python writes it.
+
+        Raises:
+            CommandError: it failed.
+        """
+        runtime = await self._sessions.ready()
+        quiet = {
+            "silent": True,
+            "store_history": False,
+            "allow_stdin": False,
+            "user_expressions": {"value": expression},
+        }
+        self._runtime = runtime
+        try:
+            request = replace(self._request, content=quiet)
+            reply = await runtime.execute(request, Part(code, code))
+        finally:
+            self._runtime = None
+        if reply.get("ename") == "KeyboardInterrupt":
+            raise CommandInterruptedError("Interrupted while the session worked.")
+        value = reply.get("user_expressions", {}).get("value", {})
+        text = value.get("data", {}).get("text/plain") if isinstance(value, dict) else None
+        if not isinstance(text, str):
+            why = f"{reply.get('ename', '')}: {reply.get('evalue', '')}".strip(": ")[:300]
+            raise CommandError(f"The session could not do its part ({why or 'it gave no reason'}).")
+        return text
 
     async def _confirm(self, runtime: Runtime) -> None:
         """See that the session was not replaced: its files go past the runtime, which would know.

@@ -81,6 +81,7 @@ class DynamicSessionsKernel(QuestionsKernel):
         self._deciding: Runtime | None = None
         self._left = False
         self._agreed: set[str] = set()
+        self._packages: dict[str, None] = {}
 
     def start(self) -> None:
         """Begin to serve, on the running event loop."""
@@ -238,6 +239,7 @@ class DynamicSessionsKernel(QuestionsKernel):
             show=self._publisher.show,
             control=self._control,
             consent=self._consent_of,
+            packages=self._packages,
             others_wait=lambda: self._line.holds_cells,
             runs=self._follow,
         )

@@ -28,6 +28,10 @@ def never() -> bool:
     return False
 
 
+def _nowhere(code: str, expression: str) -> str:  # noqa: ARG001 - stands for no session
+    raise CommandError("There is no session to ask. Nothing was done.")
+
+
 class CommandInterruptedError(CommandError):
     """The person interrupted a command; the message says what was done until then."""
 
@@ -43,6 +47,9 @@ class Context:
         cancelled: whether the person has interrupted the cell.
         control: acts on the kernel's session.
         consent: asks the person for what reaches beyond the notebook's folder.
+        evaluate: runs code in the session's interpreter, unseen, and returns the value of an
+            expression as Python writes it; it raises `CommandError` where that fails.
+        packages: the names that this kernel has added with `%packages`, in order.
     """
 
     session: Session | None
@@ -50,6 +57,8 @@ class Context:
     cancelled: Cancelled = never
     control: SessionProtocol | None = None
     consent: Consent = field(default_factory=Consent)
+    evaluate: Callable[[str, str], str] = _nowhere
+    packages: dict[str, None] = field(default_factory=dict)
 
     def write(self, text: str) -> None:
         """Print on the cell's standard output; a carriage return starts the line anew."""

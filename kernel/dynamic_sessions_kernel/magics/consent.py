@@ -123,6 +123,32 @@ class Consent:
         if self.ask(question).strip() not in _YES:
             raise CommandError(f"You did not agree to write {_named(paths)}. Nothing was written.")
 
+    def to_take_from(self, hosts: Sequence[str]) -> None:
+        """Ask whether packages of other indexes than the public one may go into the session.
+
+        Args:
+            hosts: of the indexes that the person's pip is set up with.
+
+        Raises:
+            CommandError: the person did not agree, or cannot be asked.
+        """
+        named = ", ".join(hosts)[:MAX_QUESTION_CHARS]
+        if named in self.agreed:
+            return
+        if self.ask is None:
+            raise CommandError(
+                f"Your pip takes packages from {named}, not from the public index alone. To send "
+                "them into the session needs your consent, and this front end cannot ask for it. "
+                "Nothing was installed."
+            )
+        question = (
+            f"Your pip takes packages from {named}, not from the public index alone. Send "
+            "packages from there into the session? [y/N] "
+        )
+        if self.ask(question).strip() not in _YES:
+            raise CommandError("You did not agree. Nothing was installed.")
+        self.agreed.add(named)
+
     def to_trust(self) -> None:
         """Ask whether the session is to be trusted.
 

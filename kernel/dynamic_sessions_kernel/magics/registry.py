@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .download import Download
 from .files import Files
+from .packages import Packages
 from .session import SessionMagic
 from .upload import Upload
 
@@ -16,5 +17,5 @@ if TYPE_CHECKING:
 
 #: Each command's name, without the percent sign, to what it does.
 MAGICS: Mapping[str, type[Magic]] = {
-    action.name: action for action in (Upload, Download, Files, SessionMagic)
+    action.name: action for action in (Upload, Download, Files, Packages, SessionMagic)
 }

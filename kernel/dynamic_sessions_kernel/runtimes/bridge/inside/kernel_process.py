@@ -31,7 +31,7 @@ from .envelope import EnvelopeError, load_object
 #: Starts `kernel_main`, and leaves neither its modules nor its folder where the person's code would
 #: find them; the first item of `sys.argv` is what a stock ipykernel has there.
 _PROGRAM = """
-import sys
+import os, sys
 from importlib.util import find_spec
 sys.path.insert(0, sys.argv.pop(1))
 from dsk.kernel_main import main
@@ -40,6 +40,9 @@ if sys.path[0] == "":
     del sys.path[0]
 for name in [name for name in sys.modules if name.partition(".")[0] == "dsk"]:
     del sys.modules[name]
+packages = os.path.join(os.path.expanduser("~"), ".cache/dynamic-sessions/packages")
+if os.path.isdir(packages):
+    sys.path.append(packages)  # what `%packages` added before this Python was started
 found = find_spec("ipykernel_launcher")
 sys.argv[0] = found.origin if found else "ipykernel_launcher.py"
 main()

@@ -37,6 +37,8 @@ MAGIC = "%%dynamic_sessions_cell "
 #: What an execution becomes that was meant for an earlier owner: a magic that nobody has.
 TAKEN_OVER = "%dynamic_sessions_taken_over\n"
 DATA_FOLDER = Path("/mnt/data")
+#: What `%packages` added before this interpreter was started.
+PACKAGES = ".cache/dynamic-sessions/packages"
 LOST_NAMES = (
     "[The cell took away names of Python's own, without which nothing runs here: {}. They were put "
     "back.]\n"
@@ -77,6 +79,9 @@ class Resident:
         self.capture.passing = True  # until this execution is over
         self.vanish()
         os.chdir(self._folder)
+        packages = str(Path.home() / PACKAGES)
+        if Path(packages).is_dir() and packages not in sys.path:
+            sys.path.append(packages)
         if found:
             self.capture.acknowledge(build)
         else:
