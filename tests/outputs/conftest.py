@@ -110,12 +110,14 @@ def _write_kernels(folder: Path, environment: dict[str, str]) -> None:
         mode: ("dynamic_sessions_kernel", {**environment, "DYNAMIC_SESSIONS_OUTPUTS": mode})
         for mode in ("isolated", "trusted")
     }
+    direct = {**environment, "DYNAMIC_SESSIONS_RUNTIME": "direct"}
+    ours["direct"] = ("dynamic_sessions_kernel", direct)
     for name, (module, variables) in {**ours, "ipykernel": ("ipykernel_launcher", {})}.items():
+        installed = json.loads((HERE.parents[1] / "kernelspec" / "kernel.json").read_text())
         spec = {
+            **installed,
             "argv": [sys.executable, "-m", module, "-f", "{connection_file}"],
             "display_name": name,
-            "language": "python",
-            "interrupt_mode": "message",
             "env": variables,
         }
         (folder / "kernels" / name).mkdir(parents=True)

@@ -27,14 +27,14 @@ _HELP = """\
 %session delete PREFIX    delete another session of the pool, to make room; asks first
 %session trust            let everything that this session outputs into the page
 
-`attach` and `delete` take a beginning that only one session of `list` has. The kernel whose session
-was attached elsewhere says so at its next cell. The session that you leave lives on until it cools
-down, and `new` returns to one of your own.
+`attach` and `delete` take a beginning that only one session of `list` has. The kernel whose
+session was attached elsewhere says so at its next cell. The session that you leave lives on
+until it cools down, and `new` returns to one of your own.
 
-`trust` lifts the isolation of outputs, for this session and until it is gone: scripts in outputs
-then act in your notebook page as you, and can start programs on your machine. Trust a session
-when you trust all code that has run in it. Widgets need it. It asks first; where a front end
-cannot ask, only the setting `outputs = "trusted"` trusts.
+`trust` lifts the isolation of outputs, for this session and until it is gone: scripts in
+outputs then act in your notebook page as you, and can start programs on your machine. Trust a
+session when you trust all code that has run in it. Widgets need it. It asks first; where a
+front end cannot ask, only the setting `outputs = "trusted"` trusts.
 
 The command stands at the beginning of a line of its own, not in a loop, function or other block.
 """
