@@ -15,6 +15,7 @@ import pytest
 
 from dynamic_sessions_kernel.errors import LocalPoolError
 from dynamic_sessions_kernel.localpool.shared.find_or_start import PersonalFiles, find_or_start
+from tests.support.processes import started_with
 
 FIND = (
     "import json\n"
@@ -38,14 +39,7 @@ def runtime(tmp_path, monkeypatch):
 
 def residents(folder):
     """Processes of pools that were started with this runtime folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("JUPYTER_RUNTIME_DIR") == str(folder):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.pid != os.getpid()]
+    return started_with("JUPYTER_RUNTIME_DIR", folder)
 
 
 def resident():

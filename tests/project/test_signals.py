@@ -20,6 +20,7 @@ from jupyter_client.manager import KernelManager
 
 from dynamic_sessions_kernel import SessionPool
 from tests.support.notebook import Notebook
+from tests.support.processes import started_with
 
 LASTING = "import time\nprint('runs', flush=True)\ntime.sleep(600)"
 
@@ -38,20 +39,9 @@ def runtime(tmp_path: Path, short_folder: Path, monkeypatch) -> Iterator[Path]:
     folder.mkdir()
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
     yield folder
-    for process in users(folder):
+    # Servers, kernels, pools.
+    for process in started_with("JUPYTER_RUNTIME_DIR", folder):
         process.kill()
-
-
-def users(runtime: Path) -> list[psutil.Process]:
-    """The processes that were started with this runtime folder: servers, kernels, pools."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("JUPYTER_RUNTIME_DIR") == str(runtime):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.pid != os.getpid()]
 
 
 def eventually(happens: Callable[[], Any], seconds: float = 120) -> Any:

@@ -114,14 +114,19 @@ class Consent:
         )
 
     def _agree_to_write(self, paths: Sequence[str], question: str) -> None:
+        self._agree(
+            question,
+            refused=f"You did not agree to write {_named(paths)}. Nothing was written.",
+            cannot=f"To write {_named(paths)} needs your consent, and this front end cannot ask "
+            "for it. `--to DIR` names another place; the setting `allow` (DYNAMIC_SESSIONS_ALLOW) "
+            "names folders outside the notebook's that need none. Nothing was written.",
+        )
+
+    def _agree(self, question: str, *, refused: str, cannot: str) -> None:
         if self.ask is None:
-            raise CommandError(
-                f"To write {_named(paths)} needs your consent, and this front end cannot ask for "
-                "it. `--to DIR` names another place; the setting `allow` (DYNAMIC_SESSIONS_ALLOW) "
-                "names folders outside the notebook's that need none. Nothing was written."
-            )
+            raise CommandError(cannot)
         if self.ask(question).strip() not in _YES:
-            raise CommandError(f"You did not agree to write {_named(paths)}. Nothing was written.")
+            raise CommandError(refused)
 
     def to_take_from(self, hosts: Sequence[str]) -> None:
         """Ask whether packages of other indexes than the public one may go into the session.
@@ -155,18 +160,14 @@ class Consent:
         Raises:
             CommandError: the person did not agree, or cannot be asked.
         """
-        if self.ask is None:
-            raise CommandError(
-                "Trust needs your consent, and this front end cannot ask for it. Only the setting "
-                '`outputs = "trusted"` (DYNAMIC_SESSIONS_OUTPUTS) trusts without a question. The '
-                "session is not trusted."
-            )
-        question = (
+        self._agree(
             "Trust this session? Its outputs can then act in your notebook page as you, and start "
-            "programs on your machine. [y/N] "
+            "programs on your machine. [y/N] ",
+            refused="You did not agree. The session is not trusted.",
+            cannot="Trust needs your consent, and this front end cannot ask for it. Only the "
+            'setting `outputs = "trusted"` (DYNAMIC_SESSIONS_OUTPUTS) trusts without a question. '
+            "The session is not trusted.",
         )
-        if self.ask(question).strip() not in _YES:
-            raise CommandError("You did not agree. The session is not trusted.")
 
     def to_delete(self, identifier: str) -> None:
         """Ask whether a session is to be deleted that this kernel does not use.
@@ -177,17 +178,13 @@ class Consent:
         Raises:
             CommandError: the person did not agree, or cannot be asked.
         """
-        if self.ask is None:
-            raise CommandError(
-                "Deleting another session needs your consent, and this front end cannot ask for "
-                "it. Nothing was deleted."
-            )
-        question = (
+        self._agree(
             f"Delete session {identifier} with its variables and files? Another notebook, or "
-            "another person, may be using it. [y/N] "
+            "another person, may be using it. [y/N] ",
+            refused="You did not agree. Nothing was deleted.",
+            cannot="Deleting another session needs your consent, and this front end cannot ask "
+            "for it. Nothing was deleted.",
         )
-        if self.ask(question).strip() not in _YES:
-            raise CommandError("You did not agree. Nothing was deleted.")
 
     def _asks_for(self, path: str, folder: Path, *, sending: bool = True) -> bool:
         real = os.path.realpath(path)
