@@ -140,18 +140,13 @@ class Consent:
         named = ", ".join(hosts)[:MAX_QUESTION_CHARS]
         if named in self.agreed:
             return
-        if self.ask is None:
-            raise CommandError(
-                f"Your pip takes packages from {named}, not from the public index alone. To send "
-                "them into the session needs your consent, and this front end cannot ask for it. "
-                "Nothing was installed."
-            )
-        question = (
-            f"Your pip takes packages from {named}, not from the public index alone. Send "
-            "packages from there into the session? [y/N] "
+        source = f"Your pip takes packages from {named}, not from the public index alone."
+        self._agree(
+            f"{source} Send packages from there into the session? [y/N] ",
+            refused="You did not agree. Nothing was installed.",
+            cannot=f"{source} To send them into the session needs your consent, and this front "
+            "end cannot ask for it. Nothing was installed.",
         )
-        if self.ask(question).strip() not in _YES:
-            raise CommandError("You did not agree. Nothing was installed.")
         self.agreed.add(named)
 
     def to_trust(self) -> None:
