@@ -18,7 +18,7 @@ def test_the_first_response_says_that_the_session_was_replaced(
         way.hurt(lambda forward: forward())
         error = notebook.run(notebook.place.mark("fresh")).error
         assert error.startswith("SessionLostError: The service replaced the session by a fresh one")
-        assert way.met == 1
+        assert way.met <= 1  # none, where the kernel had noticed by itself
         assert notebook.place.ran("fresh") == 0
         assert notebook.run("'kept' in dir()").result == "False"
     finally:
