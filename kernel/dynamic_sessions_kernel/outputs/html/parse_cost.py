@@ -9,7 +9,12 @@ what it cannot match against the output.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FLAT_NAMES = (
     "area br col embed hr img input link meta source track wbr"
@@ -37,7 +42,12 @@ _MAX_ATTRIBUTES = 20_000
 #: References to characters, times the length of the text that they stand in.
 _MAX_REFERRED = 20_000_000_000
 
+#: Names of elements in one output; with more, keeping them costs more than its length.
+_MAX_NAMES = 5_000
+_SLICE_CHARS = 100_000
+
 _OPENS = re.compile(r"<([A-Za-z][^\s/>]{0,40})")
+_LONG_TAG = re.compile(rf"<[A-Za-z][^<]{{{_MAX_ATTRIBUTES},}}")
 _BEGINS = re.compile(r"<[A-Za-z/!?]")
 _TAG_OR_COMMENT = re.compile(
     r"<(?:(/?[A-Za-z][A-Za-z0-9]*)"
@@ -77,22 +87,45 @@ def check(source: str) -> None:
     Raises:
         TooMuchError: it takes more, or perhaps does.
     """
-    pieces = source.split("<")
-    if _referred(source, pieces) > _MAX_REFERRED or any(map(_crowded, pieces)):
+    if _referred(source) > _MAX_REFERRED or any(map(_crowded, _LONG_TAG.finditer(source))):
         raise TooMuchError
-    opened = [name.lower() for name in _OPENS.findall(source)]
+    opened, tags = _opened(source), source.count("<") + 1
     # Within SVG and mathematics no element ends by itself.
     flat = _FLAT if {"svg", "math"}.isdisjoint(opened) else frozenset[str]()
     nesting = _Nesting(
-        depth=sum(name not in flat for name in opened),
-        repeated=sum(name in _REPEATED for name in opened),
-        misplaced=len(pieces) if "table" in opened else 0,
+        depth=sum(times for name, times in opened.items() if name not in flat),
+        repeated=sum(times for name, times in opened.items() if name in _REPEATED),
+        misplaced=tags if "table" in opened else 0,
     )
-    if _bearable(nesting, len(opened), len(pieces), depth=_FEW, misplaced=_FEW):
+    total = opened.total()
+    if _bearable(nesting, total, tags, depth=_FEW, misplaced=_FEW):
         return
     nesting = _nesting(source, flat)
-    if not _bearable(nesting, len(opened), len(pieces), depth=_MAX_DEPTH, misplaced=_MAX_MISPLACED):
+    if not _bearable(nesting, total, tags, depth=_MAX_DEPTH, misplaced=_MAX_MISPLACED):
         raise TooMuchError
+
+
+def _slices(source: str) -> Iterator[str]:
+    """Return the source in slices that begin with a tag: each is a list of tags for a while."""
+    start = 0
+    while start < len(source):
+        end = source.find("<", start + _SLICE_CHARS)
+        end = end if end >= 0 else len(source)
+        yield source[start:end]
+        start = end
+
+
+def _opened(source: str) -> Counter[str]:
+    """Count the elements that begin, by name."""
+    found: Counter[str] = Counter()
+    for part in _slices(source):
+        found.update(_OPENS.findall(part))
+        if len(found) > _MAX_NAMES:
+            raise TooMuchError
+    opened: Counter[str] = Counter()
+    for name, times in found.items():
+        opened[name.lower()] += times
+    return opened
 
 
 def _bearable(nesting: _Nesting, opened: int, tags: int, *, depth: int, misplaced: int) -> bool:
@@ -104,33 +137,30 @@ def _bearable(nesting: _Nesting, opened: int, tags: int, *, depth: int, misplace
     )
 
 
-def _referred(source: str, pieces: list[str]) -> int:
+def _referred(source: str) -> int:
     """Return what it takes to write the references to characters in text."""
     total = (source.count("&") + source.count("\xa0")) * len(source)
     if total <= _MAX_REFERRED:
         return total
-    return sum((piece.count("&") + piece.count("\xa0")) * len(piece) for piece in pieces)
+    texts = (text for part in _slices(source) for text in part.split("<"))
+    return sum((text.count("&") + text.count("\xa0")) * len(text) for text in texts)
 
 
-def _crowded(piece: str) -> bool:
+def _crowded(tag_and_text: re.Match[str]) -> bool:
     """Whether a tag, with the text behind it, could have very many attributes."""
-    if len(piece) <= _MAX_ATTRIBUTES or not piece[:1].isalpha():
-        return False
+    piece = tag_and_text[0]
     head = piece.partition(">")[0]
     # Only where nothing is quoted does a tag end with its first sign for it.
     tag = piece if '"' in head or "'" in head else head
-    return len(_PARTED.findall(tag)) > _MAX_ATTRIBUTES
+    return sum(1 for _ in _PARTED.finditer(tag)) > _MAX_ATTRIBUTES
 
 
 def _nesting(source: str, flat: frozenset[str]) -> _Nesting:
     """Match the tags to each other."""
-    tags = [tag.lower() for tag in _TAG_OR_COMMENT.findall(source)]
-    if len(tags) != len(_BEGINS.findall(source)):
-        raise TooMuchError
-    found = _Nesting(misplaced=len(_MISPLACED_TEXT.findall(source)))
+    found = _Nesting()
     opened: list[str] = []
     repeated, tables, between = 0, 0, False
-    for tag in tags:
+    for tag in _tags(source, found):
         if tag in _BETWEEN_CELLS or tag in _CELLS:
             between = tag not in _CELLS and (tag != "/table" or tables > 1)
         elif between and tag and tag[0] != "/" and tag not in _PARTS:
@@ -152,3 +182,17 @@ def _nesting(source: str, flat: frozenset[str]) -> _Nesting:
             if found.depth > _MAX_DEPTH:
                 break
     return found
+
+
+def _tags(source: str, found: _Nesting) -> Iterator[str]:
+    """Return the names of tags, in lower case; count what stands misplaced beside them.
+
+    Raises:
+        TooMuchError: something else begins like a tag.
+    """
+    for part in _slices(source):
+        tags = _TAG_OR_COMMENT.findall(part)
+        if len(tags) != len(_BEGINS.findall(part)):
+            raise TooMuchError
+        found.misplaced += len(_MISPLACED_TEXT.findall(part))
+        yield from map(str.lower, tags)

@@ -9,9 +9,11 @@ since the library is installed in the session and not beside the front end.
 from __future__ import annotations
 
 import html as escapes
-import json
 import re
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
+
+from .json_text import pieces, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +44,19 @@ def _children(node: Any) -> list[Any]:
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
     """Every value in JSON data with the key it stands under; list items keep their list's key."""
-    waiting: list[tuple[str, Any]] = [("", value)]
+    waiting: list[Iterator[tuple[str, Any]]] = [iter([("", value)])]
     while waiting:
-        key, node = waiting.pop()
-        yield key, node
-        if isinstance(node, dict):
-            waiting.extend((str(name), child) for name, child in node.items())
-        elif isinstance(node, list):
-            waiting.extend((key, item) for item in node if not isinstance(item, (int, float)))
+        for key, node in waiting[-1]:
+            yield key, node
+            if node and isinstance(node, dict):
+                waiting.append(zip(map(str, node), node.values(), strict=True))
+                break
+            if node and isinstance(node, list):
+                others = (item for item in node if not isinstance(item, (int, float)))
+                waiting.append(zip(repeat(key), others, strict=False))
+                break
+        else:
+            waiting.pop()
 
 
 #: Keys whose text plotly loads, and the few texts that are names of its own.
@@ -163,7 +170,8 @@ def plain_vega(spec: Any) -> bool:
     body = {key: value for key, value in spec.items() if key != "$schema"}
     if any(key == "as" and not isinstance(value, str | list) for key, value in _entries(body)):
         return False  # a name that is computed can be any
-    return _VEGA_LOADS.search(json.dumps(body, ensure_ascii=False)) is None
+    # No word of these stands across two pieces, since no text does.
+    return not any(map(_VEGA_LOADS.search, pieces(body)))
 
 
 def vega_page(mime: str, spec: Any) -> str:
@@ -198,4 +206,4 @@ def plain_geojson(data: Any) -> Any:
 
 def _script(value: Any) -> str:
     """Write JSON that stands within a script element."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return written(value).replace("<", "\\u003c")
