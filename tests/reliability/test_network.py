@@ -283,7 +283,8 @@ def test_a_refusal_that_does_not_pass_ends_the_cell_and_not_the_session(
     notebook, way, status
 ) -> None:
     notebook.run("kept = 3")
-    way.hurt(lambda _: way.reply(status))
+    # Of a pool that answers to its name, 404 to an execution says that it is full.
+    way.hurt(lambda _: way.reply(status), whole=status == 404)
     error = notebook.run(notebook.place.mark(f"refused-{status}")).error
     assert error.startswith(f"{REFUSALS[status]}: ")
     way.heal()

@@ -54,6 +54,7 @@ class Proxy:
         self.fault: Fault | None = None
         self.met = 0
         self.calls = 0
+        self._whole = False
         self._changed = threading.Condition()
         self._connections: set[Any] = set()
         self._server: ThreadingHTTPServer | None = None
@@ -83,13 +84,15 @@ class Proxy:
     def heal(self) -> None:
         """Hand everything on again."""
         self.fault = None
+        self._whole = False
         if self._server is None:
             self.plug_in()
 
-    def hurt(self, fault: Fault) -> None:
-        """Do this to every execution from now on."""
+    def hurt(self, fault: Fault, *, whole: bool = False) -> None:
+        """Do this to every execution from now on, or to the whole pool: to each call."""
         with self._changed:
             self.met = 0
+        self._whole = whole
         self.fault = fault
 
     @staticmethod
@@ -104,7 +107,7 @@ class Proxy:
 
     def answer(self, handler: _Handler, body: bytes) -> Reply | None:
         self.calls += 1
-        fault = self.fault if handler.command == "POST" else None
+        fault = self.fault if self._whole or handler.command == "POST" else None
         if fault is None:
             return self._forward(handler, body)
         try:
