@@ -312,3 +312,28 @@ def test_a_sanitiser_that_drops_frames_shows_the_static_form() -> None:
     markup = iframe.framed("<b>x</b><script>1</script>", instead="<b>x</b>")
     after = markup.partition("</iframe>")[2]
     assert after.startswith("<div><b>x</b></div><style>iframe.dynamic-sessions-output+div{")
+
+
+def test_what_a_script_made_itself_is_read_and_imported(page: Any) -> None:
+    frame = show(
+        page,
+        """<p id="seen"></p><script type="module">
+        const text = await (await fetch("data:text/plain,read")).text();
+        const code = new Blob(["export default ' and imported'"], {type: "text/javascript"});
+        const made = await import(URL.createObjectURL(code));
+        document.getElementById("seen").textContent = text + made.default;
+        </script>""",
+    )
+    frame.get_by_text("read and imported").wait_for()
+
+
+def test_a_script_fetches_from_no_address(page: Any, canary: Any) -> None:
+    frame = show(
+        page,
+        """<p id="seen"></p><script>
+        fetch("http://from-a-frame.canary.test/").catch(
+          () => document.getElementById("seen").textContent = "refused");
+        </script>""",
+    )
+    frame.get_by_text("refused").wait_for()
+    assert "from-a-frame" not in canary.called

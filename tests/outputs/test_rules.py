@@ -11,12 +11,19 @@ import time
 from typing import Any
 
 import pytest
+from folium import plugins
 
 from dynamic_sessions_kernel.outputs import latex, markdown, svg
 from dynamic_sessions_kernel.outputs.css import stylesheets
 from dynamic_sessions_kernel.outputs.frames import cdn, iframe
 from dynamic_sessions_kernel.outputs.html import output
 from dynamic_sessions_kernel.outputs.plots import bokeh, viewers
+
+
+def _folium_addresses() -> list[str]:
+    classes = [value for value in vars(plugins).values() if isinstance(value, type)]
+    lists = [getattr(kind, name, []) for kind in classes for name in ("default_js", "default_css")]
+    return sorted({address for pairs in lists for _, address in pairs})
 
 
 def inner(markup: str) -> str:
@@ -288,8 +295,42 @@ def test_the_policy_names_libraries_and_no_other_address() -> None:
     assert "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/" in policy
     assert "npm/evil" not in policy
     assert "//evil" not in policy
-    assert "connect-src 'none'" in policy
+    assert "connect-src data: blob:;" in policy
     assert "frame-src 'none'" in policy
+
+
+_ADDRESSES = (
+    "https://assets.pyecharts.org/assets/v6/echarts.min.js",
+    "https://cdn.holoviz.org/panel/1.8.0/dist/panel.min.js",
+    "https://cdn.jsdelivr.net/gh/JetBrains/lets-plot@v4.11.0/js-package/distr/lets-plot.min.js",
+    "https://cdn.jsdelivr.net/npm/3dmol@2.5.5/build/3Dmol-min.js",
+    "https://cdn.jsdelivr.net/npm/@deck.gl/jupyter-widget@~9.3.*/dist/index.js",
+    "https://cdn.jsdelivr.net/npm/vizzu@0.17/dist/vizzu.min.js",
+    "https://d3js.org/d3.v5.js",
+    "https://kozea.github.io/pygal.js/2.0.x/pygal-tooltips.min.js",
+    "https://mpld3.github.io/js/mpld3.v0.5.11.js",
+    "https://unpkg.com/maplibre-gl@5.14.0/dist/maplibre-gl.css",
+    "https://www.unpkg.com/dt_for_itables@2.5.8/dt_bundle.js",
+)
+
+
+@pytest.mark.parametrize("address", [*_ADDRESSES, *_folium_addresses()])
+def test_what_published_libraries_load_is_allowed(address: str) -> None:
+    assert any(address.startswith(place) for place in cdn.addresses(f'<script src="{address}">'))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://cdn.jsdelivr.net/gh/JetBrains-not/lets-plot@1/x.js",
+        "https://cdn.jsdelivr.net/gh/JetBrains/lets-plotted@1/x.js",
+        "https://evil.github.io/pygal.js/x.js",
+        "https://evil.unpkg.com/leaflet/x.js",
+        "https://www.unpkg.com/leaflet.evil/x.js",
+    ],
+)
+def test_what_only_looks_like_a_published_library_is_not(address: str) -> None:
+    assert cdn.addresses(f'<script src="{address}">') == []
 
 
 def test_what_an_address_may_hold_cannot_add_to_the_policy() -> None:

@@ -11,13 +11,20 @@ import re
 
 #: Hosts or folders that only their owners publish to.
 CURATED = (
+    "https://api.tiles.mapbox.com/mapbox-gl-js/",
+    "https://assets.pyecharts.org/assets/",
     "https://cdn.bokeh.org/bokeh/",
+    "https://cdn.holoviz.org/",
     "https://cdn.plot.ly/",
     "https://cdnjs.cloudflare.com/ajax/libs/",
     "https://code.jquery.com/",
-    "https://netdna.bootstrapcdn.com/",
+    "https://d3js.org/",
+    "https://kozea.github.io/pygal.js/",
     "https://maxcdn.bootstrapcdn.com/",
+    "https://mpld3.github.io/",
+    "https://netdna.bootstrapcdn.com/",
     "https://stackpath.bootstrapcdn.com/",
+    "https://teastman.github.io/Leaflet.pattern/",
 )
 
 #: Map tiles: pictures, at addresses made of three numbers.
@@ -28,20 +35,47 @@ TILES = (
 )
 
 _PACKAGES = (
+    "3dmol",
+    "@bokeh/bokehjs",
+    "@deck.gl/jupyter-widget",
+    "@deck.gl/widgets",
     "@fortawesome/fontawesome-free",
+    "@geoman-io/leaflet-geoman-free",
+    "@joergdietrich/leaflet.terminator",
     "@jupyter-widgets/base",
     "@jupyter-widgets/controls",
     "@jupyter-widgets/html-manager",
     "@jupyter-widgets/output",
+    "@vizzu/vizzu",
     "bokehjs",
     "bootstrap",
+    "css-ripple-effect",
     "d3",
+    "dt_for_itables",
     "font-awesome",
+    "iso8601-js-period",
     "jquery",
     "leaflet",
+    "leaflet-ant-path",
+    "leaflet-control-geocoder",
+    "leaflet-easybutton",
+    "leaflet-polylineoffset",
+    "leaflet-search",
+    "leaflet-semicircle",
+    "leaflet-tag-filter-button",
+    "leaflet-textpath",
+    "leaflet-timedimension",
+    "leaflet.boatmarker",
+    "leaflet.control.layers.tree",
+    "leaflet.featuregroup.subgroup",
+    "leaflet.fullscreen",
+    "leaflet.timeline",
+    "leaflet.vectorgrid",
+    "maplibre-gl",
     "mathjax",
     "plotly.js-dist",
     "plotly.js-dist-min",
+    "polyline-encoded",
     "requirejs",
     "tom-select",
     "topojson",
@@ -50,11 +84,23 @@ _PACKAGES = (
     "vega-lite",
     "vis-data",
     "vis-network",
+    "vizzu",
+)
+#: Repositories that jsDelivr serves: owner and name.
+_REPOSITORIES = (
+    "JetBrains/lets-plot",
+    "ardhi/Leaflet.MousePosition",
+    "digidem/leaflet-side-by-side",
+    "jieter/Leaflet.Sync",
+    "ljagis/leaflet-measure",
+    "marslan390/BeautifyMarker",
+    "python-visualization/folium",
 )
 _PUBLISHED = re.compile(
-    r"https://(?:cdn\.jsdelivr\.net/npm|unpkg\.com)/"
-    r"(?:" + "|".join(map(re.escape, _PACKAGES)) + r")(?:@[\w.^~-]{1,40})?(?![\w.@^~-])/?"
-    r"|https://cdn\.jsdelivr\.net/gh/python-visualization/folium(?:@[\w.-]{1,40})?/"
+    r"https://(?:cdn\.jsdelivr\.net/npm|(?:www\.)?unpkg\.com)/"
+    r"(?:" + "|".join(map(re.escape, _PACKAGES)) + r")(?:@[\w.^~*-]{1,40})?(?![\w.@^~*-])/?"
+    r"|https://cdn\.jsdelivr\.net/gh/"
+    r"(?:" + "|".join(map(re.escape, _REPOSITORIES)) + r")(?:@[\w.-]{1,40})?/"
 )
 
 #: Different addresses in one output; folium's longest map needs nine.

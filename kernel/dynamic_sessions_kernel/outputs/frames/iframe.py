@@ -85,13 +85,14 @@ def policy(html: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src 'unsafe-inline' 'unsafe-eval' {libraries}",
+            # What a script made itself (`blob:`, `data:`) is read within the browser.
+            f"script-src 'unsafe-inline' 'unsafe-eval' blob: {libraries}",
             f"style-src 'unsafe-inline' {libraries}",
             f"img-src data: blob: {tiles} {libraries}",
             f"font-src data: {libraries}",
             "media-src data: blob:",
             "worker-src blob:",
-            "connect-src 'none'",
+            "connect-src data: blob:",
             "frame-src 'none'",
             "object-src 'none'",
             "base-uri 'none'",
