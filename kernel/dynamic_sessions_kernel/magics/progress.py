@@ -6,6 +6,7 @@ latter. Redrawing goes by bytes, so that the number of messages is bounded whate
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 _WIDTH_CHARS = 20
 _SMALLEST_STEP_BYTES = 1 << 20
 _NAME_CHARS = 24
+#: Before that, a rate is a guess.
+_PACE_AFTER_SECONDS = 2.0
 
 
 class ProgressLine:
@@ -22,11 +25,19 @@ class ProgressLine:
     Args:
         name: the file's.
         write: prints on the cell's standard output.
+        clock: returns seconds, of whatever beginning.
     """
 
-    def __init__(self, name: str, write: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"
         self._write = write
+        self._clock = clock
+        self._began = clock()
         self._steps = 0
         self._counted = 0
         self._length = 0
@@ -47,7 +58,18 @@ class ProgressLine:
         self._steps = done // step
         share = done / total
         bar = "=" * int(share * _WIDTH_CHARS)
-        self._draw(f"{self._name} [{bar:<{_WIDTH_CHARS}}] {share:4.0%} of {readable_size(total)}")
+        size = readable_size(total)
+        pace = self._pace(done, total)
+        self._draw(f"{self._name} [{bar:<{_WIDTH_CHARS}}] {share:4.0%} of {size}{pace}")
+
+    def _pace(self, done: int, total: int) -> str:
+        """Return the rate and the time left, once the transfer lasts long enough to know them."""
+        seconds = self._clock() - self._began
+        if seconds < _PACE_AFTER_SECONDS or not done:
+            return ""
+        rate = done / seconds
+        left = max(0.0, (total - done) / rate)
+        return f", {readable_size(int(rate))}/s, {readable_duration(left)} left"
 
     def _count(self, done: int) -> None:
         """Show how much there is; steps grow with it, so that there are few whatever comes."""
@@ -70,6 +92,16 @@ class ProgressLine:
         start = "\r" if self._length else ""
         self._write(f"{start}{text:<{self._length}}{end}")
         self._length = len(text)
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a time as people read it, such as `3 min 20 s`."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def readable_size(size: int) -> str:
