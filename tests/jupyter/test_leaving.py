@@ -67,8 +67,6 @@ def test_a_function_of_the_persons_own_named_quit_is_just_called(notebook) -> No
         ("bridge", "quit()", "variables are gone"),
         ("bridge", "exit(keep_kernel=True)", "variables and files are kept"),
         ("direct", "exit", "variables are gone"),
-        ("direct", "quit", "variables are gone"),
-        ("direct", "exit()", "variables are gone"),
         ("direct", "quit(keep_kernel=True)", "variables and files are kept"),
     ],
 )

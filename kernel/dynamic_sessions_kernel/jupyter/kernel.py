@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 #: What is served while a cell runs. The rest keeps its order behind the cells, as in ipykernel.
 _BESIDE_CELLS = frozenset({"complete_request", "inspect_request"})
 #: Seconds that the end may take, without a cell that runs and with one; front ends kill after 2.5.
-_LEAVE_SECONDS, _LEAVE_CELL_SECONDS = 1.5, 2.1
+_LEAVE_SECONDS, _LEAVE_CELL_SECONDS = 1.5, 2.2
 #: Those of them in which the cell may show where it was interrupted: an exchange is held for 1.0.
-_LAST_TRACEBACK_SECONDS = 1.2
+_LAST_TRACEBACK_SECONDS = 1.4
 
 _log = logging.getLogger(__name__)
 
