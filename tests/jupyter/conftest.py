@@ -1,4 +1,4 @@
-"""A service of the tests' own, for responses that a pool gives only on its bad days."""
+"""A service of the tests' own, for responses that a pool gives only on its bad days; and stock."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jupyter_client.manager import KernelManager
 
 from tests.support.fake_service import FakeService, Play, Seen
+from tests.support.notebook import Notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from tests.support.notebook import Notebook
 
 
 class Service(FakeService):
@@ -95,3 +95,13 @@ def troubled(service: Service, start_notebook: Callable[..., Notebook]) -> Itera
 def answered() -> Callable[..., Any]:
     """Make the answer to an execution."""
     return executed
+
+
+@pytest.fixture(scope="module")
+def stock(jupyter_environment: dict[str, str]) -> Iterator[Notebook]:
+    """A notebook on ipykernel."""
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=jupyter_environment, stderr=None)
+    notebook = Notebook(manager)
+    yield notebook
+    notebook.close()

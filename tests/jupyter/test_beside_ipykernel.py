@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 from tests.runtimes.bridge.conftest import tidy
 
@@ -29,15 +28,6 @@ def runtime(request) -> str:
 def ours(runtime: str, local_pool, start_notebook: Callable[..., Notebook]) -> Iterator[Notebook]:
     notebook = start_notebook({**local_pool.environment, "DYNAMIC_SESSIONS_RUNTIME": runtime})
     notebook.run("1", timeout=120)
-    yield notebook
-    notebook.close()
-
-
-@pytest.fixture(scope="module")
-def stock(jupyter_environment: dict[str, str], ours: Notebook) -> Iterator[Notebook]:
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env=jupyter_environment, stderr=None)
-    notebook = type(ours)(manager)
     yield notebook
     notebook.close()
 

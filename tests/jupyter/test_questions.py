@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,15 +45,6 @@ def ours(local_pool: LocalPool, start_notebook: Callable[..., Notebook]) -> Iter
     settings = {"DYNAMIC_SESSIONS_RUNTIME": "bridge", "DYNAMIC_SESSIONS_OUTPUTS": "trusted"}
     notebook = start_notebook({**local_pool.environment, **settings})
     notebook.run("1", timeout=120)
-    yield notebook
-    notebook.close()
-
-
-@pytest.fixture(scope="module")
-def stock(jupyter_environment: dict[str, str], ours: Notebook) -> Iterator[Notebook]:
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env=jupyter_environment, stderr=None)
-    notebook = type(ours)(manager)
     yield notebook
     notebook.close()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamic_sessions_kernel.errors import DynamicSessionsError, NotSentError
+from dynamic_sessions_kernel.errors import NotSentError
 from dynamic_sessions_kernel.messages import Part, Request
 from dynamic_sessions_kernel.runtimes.direct import DirectRuntime
 from dynamic_sessions_kernel.runtimes.direct.late_output import LateOutput
@@ -26,15 +25,6 @@ def test_what_lives_on_is_heard_of_soon_and_once(direct: Notebook, code: str) ->
     assert direct.until(cell, "stream")["text"] == "late\n"
     assert direct.run("pass").stdout == ""
     assert direct.wait(cell).stdout == "late\n"
-
-
-@pytest.fixture
-def session(local_pool):
-    with local_pool.client() as pool:
-        opened = pool.session(uuid.uuid4().hex)
-        yield opened
-        with contextlib.suppress(DynamicSessionsError):
-            opened.delete()
 
 
 class Losing:

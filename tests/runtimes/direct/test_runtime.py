@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 import uuid
 
 import pytest
 
-from dynamic_sessions_kernel.errors import DynamicSessionsError, NotSentError
+from dynamic_sessions_kernel.errors import NotSentError
 from dynamic_sessions_kernel.messages import Part, Request
 from dynamic_sessions_kernel.runtimes.direct import DirectRuntime
 from dynamic_sessions_kernel.runtimes.direct.keepalive import KeepAlive
 from dynamic_sessions_kernel.threads import start_call
 
 VERSIONS = ["2024-02-02-preview", "2024-10-02-preview", "2025-10-02-preview"]
-
-
-@pytest.fixture
-def session(local_pool):
-    with local_pool.client() as pool:
-        opened = pool.session(uuid.uuid4().hex)
-        yield opened
-        with contextlib.suppress(DynamicSessionsError):
-            opened.delete()
 
 
 def request(**content) -> Request:
