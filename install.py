@@ -140,7 +140,9 @@ def run(options: argparse.Namespace) -> int:
         install_package("local,notebook" if options.lab else "local")
         name = options.name or DEFAULT_NAME
         install_kernelspec(name, options.display_name, options.endpoint)
-    return lab() if options.lab else tour(name)
+    if options.lab:
+        return lab()
+    return examine(name) if options.endpoint else tour(name)
 
 
 @contextlib.contextmanager
@@ -411,6 +413,13 @@ def tour(name: str) -> int:
     """Run the tour through the kernel as Jupyter finds it, in this terminal."""
     script = CHECKOUT / "examples" / "run_tour.py"
     return hand_over([str(script), name, "--save", str(VENV / "tour")], CHECKOUT)
+
+
+def examine(name: str) -> int:
+    """Try each step from here to a cell in the pool, and say what to do about one that fails."""
+    say("\nTrying the pool (the doctor, which `python -m dynamic_sessions_kernel doctor` repeats)")
+    command = ["-P", "-m", "dynamic_sessions_kernel", "doctor", "--name", name]
+    return hand_over(command, CHECKOUT)
 
 
 def lab() -> int:

@@ -187,6 +187,31 @@ def test_an_endpoint_is_kept_until_it_is_taken_back(installer, jupyter_home: Pat
     assert "env" not in kernel_json(folder)
 
 
+def test_an_endpoint_is_tried_once_it_is_set(installer, clone: Path, jupyter_home: Path) -> None:
+    # What the fixture has made already needs no pip.
+    script = (
+        "import sys; sys.path.insert(0, '.'); import install\n"
+        "install.prepare_environment = lambda: None\n"
+        "install.install_package = lambda extras: None\n"
+        "sys.exit(install.main(['--endpoint', 'http://127.0.0.1:9/p', '--name', 'tried']))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ended.returncode == 1
+    findings = [" ".join(line.split()) for line in ended.stdout.splitlines()]
+    assert any(line.startswith("ok kernelspec 'Dynamic") for line in findings), ended.stdout
+    assert any(line.startswith("FAILED connection 127.0.0.1") for line in findings), ended.stdout
+    assert kernel_json(jupyter_home / "kernels" / "tried")["env"] == {
+        VARIABLE: "http://127.0.0.1:9/p"
+    }
+
+
 def test_a_second_kernel_gets_a_display_name_of_its_own(installer, jupyter_home: Path) -> None:
     installer.install_kernelspec("dynamic-sessions", None, None)
     installer.install_kernelspec("azure", None, ENDPOINT)
