@@ -30,7 +30,10 @@ _FIXTURES = {
     "network": {"source_of", "installer"},
 }
 _FOLDERS = {
-    "slow": ("runtimes/bridge", "localpool", "project", "reliability", "session", "frontends"),
+    "slow": (
+        *("runtimes/bridge", "localpool", "project", "reliability", "session", "frontends"),
+        "doctor",
+    ),
     "browser": ("frontends",),
     "network": ("project",),
 }

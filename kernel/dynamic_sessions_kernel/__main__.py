@@ -1,4 +1,4 @@
-"""Starts the kernel: `python -m dynamic_sessions_kernel -f CONNECTION_FILE`."""
+"""Starts the kernel: `python -m dynamic_sessions_kernel -f CONNECTION_FILE`; or the doctor."""
 
 import sys
 
@@ -8,7 +8,11 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-from .jupyter.app import DynamicSessionsApp
-
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["doctor"]:
+        from .doctor.main import main
+
+        sys.exit(main(sys.argv[2:]))
+    from .jupyter.app import DynamicSessionsApp
+
     DynamicSessionsApp.launch_instance()
