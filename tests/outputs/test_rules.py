@@ -202,6 +202,15 @@ def test_formulas_keep_what_only_draws() -> None:
         assert latex.acts(f"${acting}$")
 
 
+@pytest.mark.parametrize("place", range(-8, 3))
+def test_a_command_is_found_wherever_in_a_long_text_it_stands(place: int) -> None:
+    before = "x" * (latex._WINDOW_CHARS + place)
+    assert latex.acts(before + r"\href{y}{z}")
+    assert latex.acts(before + "&#" + "0" * 150 + "92;")
+    assert latex.acts(before + "&#" + "0" * 250 + "92;")
+    assert not latex.acts(before + r"\hrefx \enclose{circle}{x} &#920;")
+
+
 def test_text_without_a_formula_is_written_as_it_came() -> None:
     assert output.shown(r"<p>C:\data\a.csv</p>").html == r"<p>C:\data\a.csv</p>"
 

@@ -24,6 +24,11 @@ _REACHING = re.compile(
     rf"\\(?=(?:{_COMMANDS})(?![A-Za-z])|[A-Za-z@]{{0,16}}&(?:\#|commat))"
     r"|&(?i:bsol|\#0*92(?![0-9])|\#x0*5c(?![0-9a-f]));?"
 )
+#: A search lets no other thread run, so a long text is looked at in windows, each with what a command
+#: that begins at its end is at most. References with more zeros than anybody writes act, in doubt.
+_WINDOW_CHARS = 256 * 1024
+_LONGEST_CHARS = 512
+_MANY_ZEROS = re.compile(r"&\#[xX]?0{200}")
 #: What begins a formula in text, perhaps as a reference to a character.
 _BEGINNING = re.compile(r"\$|\\[(\[]|\\begin|&(?:dollar|bsol|lpar|lsqb|lbrack|num|#)")
 #: A tag, whose attributes are no text, or what begins a command.
@@ -32,7 +37,15 @@ _TAG_OR_REACHING = re.compile(rf'(<[^<>"]*(?:"[^"]*"[^<>"]*)*>)|{_REACHING.patte
 
 def acts(text: str) -> bool:
     r"""Whether a typesetter that reads `text` would follow commands such as `\href`."""
-    return _REACHING.search(text) is not None
+    if _MANY_ZEROS.search(text) is not None:
+        return True
+    for start in range(0, len(text), _WINDOW_CHARS):
+        end = start + _WINDOW_CHARS
+        # What begins behind the window's end is the next one's, which sees all of it.
+        found = _REACHING.search(text, start, end + _LONGEST_CHARS)
+        if found is not None and found.start() < end:
+            return True
+    return False
 
 
 def inert(markup: str, parting: str = "<span></span>") -> str:
