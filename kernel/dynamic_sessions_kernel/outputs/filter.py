@@ -12,11 +12,10 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from dynamic_sessions_kernel.messages import Content, Message
-
 from . import ansi, mime, notices
 from .comms import TYPES as COMM_TYPES
 from .comms import Waiting
+from .notices import Notices
 from .plots.bokeh import Bokeh
 from .plots.viewers import bounded
 from .replies import Replies
@@ -24,6 +23,8 @@ from .text_bars import TextBars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from dynamic_sessions_kernel.messages import Content, Message
 
     from .notices import Notice
 
@@ -40,7 +41,6 @@ _TRUSTED_TYPES = COMM_TYPES | {
     "debug_event",
     "input_request",
 }
-#: Characters of an identifier; also how many notices a session may cause.
 _MAX_ID_CHARS = 200
 
 
@@ -111,8 +111,10 @@ class OutputFilter:
         sent = [message] if trusted else _judged(message, known.bokeh, notices_due)
         with self._lock:
             if not trusted:
-                sent += known.bars_moved(message, sent)
-            return sent + known.notices(notices_due, message.parent)
+                sent += known.bars_moved(message, sent, notices_due)
+            if message.msg_type == "clear_output":
+                known.notices.cleared()
+            return sent + known.said(notices_due, message.parent)
 
     def pass_reply(
         self, msg_type: str, content: Content, request: Mapping[str, Any] | None = None
@@ -144,7 +146,7 @@ class _Known:
         replies: the rules of its replies.
         waiting: its comm messages, until it is trusted.
         bars: its progress bars, shown as text until then.
-        shown: the keys of the notices that the person has read.
+        notices: what the person has read of what was left out.
         pending: notices that no message has carried yet.
     """
 
@@ -153,27 +155,29 @@ class _Known:
     replies: Replies
     waiting: Waiting = field(default_factory=Waiting)
     bars: TextBars = field(default_factory=TextBars)
-    shown: set[str] = field(default_factory=set)
+    notices: Notices = field(default_factory=Notices)
     pending: list[Notice] = field(default_factory=list)
 
-    def bars_moved(self, message: Message, sent: list[Message]) -> list[Message]:
-        """Return what shows a progress bar anew; `sent` is what the message itself became."""
+    def bars_moved(
+        self, message: Message, sent: list[Message], notices_due: list[Notice]
+    ) -> list[Message]:
+        """Return what shows a progress bar anew.
+
+        Args:
+            message: as the session sent it.
+            sent: what it became.
+            notices_due: what there is to say of it; nothing of a bar, which is shown as text.
+        """
         if message.msg_type in COMM_TYPES:
             return self.bars.moved(message)
         for passed in sent if message.msg_type in _DISPLAYS else []:
-            self.bars.shown(message.content, passed)
+            if self.bars.shown(message.content, passed):
+                notices_due[:] = [due for due in notices_due if due != notices.WIDGET_VIEW]
         return []
 
-    def notices(self, due: list[Notice], parent: str | None) -> list[Message]:
-        """Return the messages of the notices that are due, each of them once a session."""
-        sent = []
-        for notice in (*self.pending, *due):
-            if notice.key not in self.shown and len(self.shown) < _MAX_ID_CHARS:
-                self.shown.add(notice.key)
-                text = f"{'' if self.trusted else '[isolated] '}{notice.text}"
-                # No stream: what is no mistake of the cell's stands in no red box.
-                content: Content = {"data": {"text/plain": text}, "metadata": {}, "transient": {}}
-                sent.append(Message("display_data", content, parent))
+    def said(self, due: list[Notice], parent: str | None) -> list[Message]:
+        """Return the message that shows the notices that are due, if there are any."""
+        sent = self.notices.messages((*self.pending, *due), parent, isolated=not self.trusted)
         self.pending.clear()
         return sent
 
@@ -184,7 +188,9 @@ def _judged(message: Message, bokeh: Bokeh, notices_due: list[Notice]) -> list[M
             passed = _display(message, bokeh, notices_due)
         elif message.msg_type in COMM_TYPES:
             passed = None
-            if message.msg_type == "comm_open":
+            # A widget is missed where it is displayed, if no other form of it is.
+            widget = message.content.get("target_name") == "jupyter.widget"
+            if message.msg_type == "comm_open" and not widget:
                 notices_due.append(notices.WIDGETS)
         else:
             passed = _RULES[message.msg_type](message)

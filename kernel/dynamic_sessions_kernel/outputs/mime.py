@@ -255,7 +255,7 @@ def _vega(mime: str, value: Any, bundle: Bundle) -> None:
 
 
 def _widget(_mime: str, _value: Any, bundle: Bundle) -> None:
-    bundle.notices.append(notices.WIDGETS)
+    bundle.notices.append(notices.WIDGET_VIEW)
 
 
 _RULES: dict[str, Rule] = {

@@ -61,8 +61,8 @@ class TextBars:
     bars: dict[str, _Bar] = field(default_factory=dict)
     inside: dict[str, str] = field(default_factory=dict)
 
-    def shown(self, original: Content, passed: Message) -> None:
-        """Give an output that shows a bar a name by which it can be shown anew.
+    def shown(self, original: Content, passed: Message) -> bool:
+        """Whether an output shows a bar; it then has a name by which it can be shown anew.
 
         Args:
             original: the output's content as the session sent it.
@@ -73,9 +73,10 @@ class TextBars:
         model = view.get("model_id") if isinstance(view, dict) else None
         bar = self.bars.get(model) if isinstance(model, str) else None
         if bar is None or passed.msg_type != "display_data":
-            return
+            return False
         transient = passed.content.setdefault("transient", {})
         bar.display_id = transient.setdefault("display_id", f"bar-{model}")
+        return True
 
     def moved(self, message: Message) -> list[Message]:
         """Take a comm message in; return what shows its bar anew, if it moves one."""
