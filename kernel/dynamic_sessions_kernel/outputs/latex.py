@@ -24,8 +24,8 @@ _REACHING = re.compile(
     rf"\\(?=(?:{_COMMANDS})(?![A-Za-z])|[A-Za-z@]{{0,16}}&(?:\#|commat))"
     r"|&(?i:bsol|\#0*92(?![0-9])|\#x0*5c(?![0-9a-f]));?"
 )
-#: A search lets no other thread run, so a long text is looked at in windows, each with what a command
-#: that begins at its end is at most. References with more zeros than anybody writes act, in doubt.
+#: A search lets no other thread run, so a long text is looked at in windows, each with what a
+#: command that begins at its end is at most. References with more zeros than anybody writes act.
 _WINDOW_CHARS = 256 * 1024
 _LONGEST_CHARS = 512
 _MANY_ZEROS = re.compile(r"&\#[xX]?0{200}")
