@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from dataclasses import replace
 
 import pytest
 
 from dynamic_sessions_kernel.localpool.faults import FaultInjector, FaultRates
-from dynamic_sessions_kernel.localpool.sandbox.choose import choose
+from dynamic_sessions_kernel.localpool.sandbox.choose import choose, remove_tree
 from dynamic_sessions_kernel.localpool.sandbox.groups import Groups
 from dynamic_sessions_kernel.localpool.sandbox.limits import Limits, parse_amount
 from dynamic_sessions_kernel.localpool.sessions.decoding import Decoder
@@ -139,6 +140,31 @@ def test_many_small_files_count_and_links_do_not(tmp_path):
         (tmp_path / "in" / str(number)).touch()
     (tmp_path / "in" / "loop").symlink_to(tmp_path)
     assert 40_000 < disk_use(tmp_path, 10**9) < 100_000
+
+
+@pytest.fixture
+def nested(tmp_path, monkeypatch):
+    """Folders nested deeper than a path is long and a stack deep, and a closed one."""
+    top = tmp_path / "nested"
+    top.mkdir()
+    monkeypatch.chdir(top)
+    for _ in range(1_500):
+        os.mkdir("further")  # noqa: PTH102 - a whole path would be too long
+        os.chdir("further")
+    (tmp_path / "nested" / "closed" / "in").mkdir(parents=True)
+    (tmp_path / "nested" / "closed").chmod(0)
+    monkeypatch.chdir(tmp_path)
+    yield top
+    remove_tree(top)  # pytest itself could not
+
+
+def test_folders_nested_without_end_count_as_over(nested):
+    assert disk_use(nested, 10**9) > 10**9
+
+
+def test_folders_nested_without_end_are_removed(nested):
+    remove_tree(nested)
+    assert not nested.exists()
 
 
 def test_a_result_beside_many_containers_is_returned(caller):

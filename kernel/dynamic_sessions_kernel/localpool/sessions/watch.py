@@ -32,6 +32,8 @@ _PERIOD_SECONDS = 1.0
 # Looking takes at most this share of the time, however many files there are.
 _SHARE = 0.1
 _BLOCK_BYTES = 512
+# A path and one more name are within what the machine takes (4096).
+_LONGEST_PATH_BYTES = 3_800
 
 
 class Watch:
@@ -85,12 +87,16 @@ class Watch:
 def disk_use(folder: Path, enough: int) -> int:
     """Return the bytes that a folder takes on disk; the count ends once it is over `enough`.
 
-    Links are not followed. What goes away meanwhile, or cannot be read, counts nothing.
+    Links are not followed. What goes away meanwhile, or cannot be read, counts nothing; what lies
+    deeper than a path can be long, where nothing could be counted, is over at once.
     """
     total = 0
     waiting = [os.fspath(folder)]
     while waiting and total <= enough:
-        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+        path = waiting.pop()
+        if len(os.fsencode(path)) > _LONGEST_PATH_BYTES:
+            return enough + 1
+        with suppress(OSError), os.scandir(path) as entries:
             for entry in entries:
                 with suppress(OSError):
                     stat = entry.stat(follow_symlinks=False)
