@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import ansi, images, latex, markdown, notices, pdf, svg
-from .html import output
+from .html import file_links, output
 from .plots import viewers
 from .plots.bokeh import EXEC, LOAD, Bokeh, escaped, greeting
 
@@ -191,7 +191,8 @@ def _html(mime: str, value: Any, bundle: Bundle) -> None:
     if text is None:
         bundle.notices.append(notices.malformed(mime))
         return
-    shown = output.shown(greeting(text), plain=bundle.plain)
+    text = file_links.named(greeting(text), bundle.plain)
+    shown = output.shown(text, plain=bundle.plain)
     bundle.shown[mime] = shown.html
     if shown.remote:
         bundle.notices.append(notices.REMOTE_IMAGES)
