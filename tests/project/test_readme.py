@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dynamic_sessions_kernel import errors
 from dynamic_sessions_kernel.localpool.shared.remove import remove
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,3 +60,16 @@ def test_every_option_of_install_py_that_readme_names_exists() -> None:
     }
     assert named
     assert [option for option in named if option not in help_text] == []
+
+
+def test_every_error_is_explained_and_no_other() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+(?:Error|Failure))`", page))
+    there = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type)
+        and issubclass(value, errors.DynamicSessionsError)
+        and value.__module__ == errors.__name__
+    }
+    assert named == there
