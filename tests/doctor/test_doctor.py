@@ -31,6 +31,7 @@ ENDPOINT = "AZURE_DYNAMIC_SESSIONS_POOL_MANAGEMENT_ENDPOINT"
 TOKEN = "DYNAMIC_SESSIONS_TOKEN"
 SECRET = "a-token-that-nobody-may-see"
 ARGV = [sys.executable, "-P", "-m", "dynamic_sessions_kernel", "-f", "{connection_file}"]
+DOCTOR = [sys.executable, "-m", "dynamic_sessions_kernel", "doctor"]
 
 
 @dataclass
@@ -108,7 +109,7 @@ def test_all_is_well_on_a_pool_that_the_kernelspec_names(
 ) -> None:
     before = local_pool.identifiers()
     ended = subprocess.run(
-        [sys.executable, "-m", "dynamic_sessions_kernel", "doctor", "--name", "examined"],
+        [*DOCTOR, "--name", "examined"],
         env=examine({"env": {ENDPOINT: local_pool.endpoint}}, **{TOKEN: local_pool.token}),
         cwd=tmp_path,
         capture_output=True,
@@ -135,6 +136,32 @@ def test_a_wrong_token_is_a_failed_sign_in(doctor, local_pool: LocalPool) -> Non
     assert state == "FAILED"
     assert "DYNAMIC_SESSIONS_TOKEN" in sentence
     assert told["cell"][0] == "not tried"
+
+
+def test_no_sign_in_is_said_without_azure_s_own_words_unless_they_are_asked_for(
+    examine, service: FakeService, tmp_path: Path
+) -> None:
+    settings = {ENDPOINT: service.endpoint, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"}
+    environment = {**examine(**settings), "PATH": str(tmp_path)}  # without `az`
+    environment = {name: value for name, value in environment.items() if "AZURE_CLIENT" not in name}
+    for details in ([], ["--details"]):
+        ended = subprocess.run(
+            [*DOCTOR, "--name", "examined", *details],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert ended.returncode == 1
+        state, sentence = Told(ended.returncode, ended.stdout)["sign-in"]
+        assert state == "FAILED"
+        assert "az login" in sentence
+        assert "--details shows why" in sentence
+        assert "(az) is not installed here" in sentence
+        assert bool(ended.stderr) is bool(details), ended.stderr
+    assert "EnvironmentCredential" in ended.stderr
 
 
 def test_a_wrong_endpoint_is_a_pool_that_is_not_there(doctor, local_pool: LocalPool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -39,7 +40,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--name", default=DEFAULT_NAME, help="the kernel's name for Jupyter; default: %(default)s"
     )
-    name: str = parser.parse_args(arguments).name
+    parser.add_argument(
+        "--details", action="store_true", help="show the libraries' own words, on stderr"
+    )
+    given = parser.parse_args(arguments)
+    name: str = given.name
+    # Where a step fails, its sentence stands in the report; Azure's own words fill the screen.
+    logging.basicConfig(
+        level=logging.WARNING if given.details else logging.CRITICAL + 1, format="%(message)s"
+    )
     try:
         return _examine(name)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
 import time
 import uuid
@@ -176,9 +177,19 @@ def _sign_in(report: Report, pool: SessionPool, settings: Settings) -> bool:
     try:
         pool.sign_in()
     except DynamicSessionsError as error:
-        report.add("sign-in", "failed", str(error))
+        report.add("sign-in", "failed", _why_no_sign_in(str(error), settings))
         return False
     return True
+
+
+def _why_no_sign_in(sentence: str, settings: Settings) -> str:
+    """Return the error's sentence with what is known here, where no Jupyter runs."""
+    sentence = sentence.replace(
+        "the log, where Jupyter runs, has the details", "the doctor's --details shows why"
+    )
+    if settings.credential == "default" and shutil.which("az") is None:
+        sentence += " The Azure CLI (az) is not installed here, or not on this PATH."
+    return sentence
 
 
 def _look_at(report: Report, pool: SessionPool) -> bool:
