@@ -29,6 +29,14 @@ def test_what_one_output_lost_is_one_sentence() -> None:
     )
 
 
+def test_an_image_left_out_of_markdown_is_said_where_the_markdown_is_what_shows() -> None:
+    markdown = {"text/markdown": "![x](https://a.example/b.png)"}
+    (said,) = displayed(OutputFilter(), markdown)
+    assert "Images that an output would load" in text(said)
+    assert displayed(OutputFilter(), {**markdown, "text/html": "<b>x</b>"}) == []
+    assert displayed(OutputFilter(), {"text/markdown": "<b>no</b> `![x](https://a.example)`"}) == []
+
+
 def test_what_a_cell_loses_later_joins_the_sentence_in_its_place() -> None:
     output_filter = OutputFilter()
     (first,) = displayed(output_filter, {"application/x-a": "1"})

@@ -106,6 +106,19 @@ def test_only_images_of_another_address_are_said_to_be_left_out() -> None:
         assert not output.shown(f"<img src={quote}data:image/png;base64,AAAA{quote}>").remote
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<!-- <img src='http://a.example/b.png'> --><i id='x' lang=a-b>x</i>",
+        "<p title=\"<img src='http://a.example/b.png'>\">x</p>",
+        "<img src=''>",
+        "<code>&lt;img src='http://a.example/b.png'&gt;</code>",
+    ],
+)
+def test_what_only_looks_like_an_image_is_not_said_to_be_left_out(source: str) -> None:
+    assert not output.shown(source).remote
+
+
 def test_what_a_person_saves_by_a_click_stays_and_pages_do_not() -> None:
     kept = output.sanitised('<a download="x.csv" href="data:text/csv;base64,YSxi">save</a>')
     assert 'download="x.csv" href="data:text/csv;base64,YSxi"' in kept

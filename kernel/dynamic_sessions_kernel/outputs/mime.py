@@ -157,7 +157,10 @@ def _markdown(mime: str, value: Any, bundle: Bundle) -> None:
     elif markdown.passes(text):
         bundle.shown[mime] = text
     else:
-        bundle.frames.append(markdown.rendered(text))
+        rendered = markdown.rendered(text)
+        bundle.frames.append(rendered)
+        if output.lacks_image(rendered) and HTML not in bundle.data:
+            bundle.notices.append(notices.REMOTE_IMAGES)
 
 
 def _latex(mime: str, value: Any, bundle: Bundle) -> None:

@@ -35,7 +35,11 @@ _SET_UP = re.compile(
 )
 _FRAME = re.compile(r"<iframe\b([^<>]{0,4000})>\s*(?:</iframe\s*>)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"\ssrc\s*=\s*([\"']?)(https?://[^\s\"'<>]+)\1(?=[\s>]|\Z)", re.IGNORECASE)
-_REMOTE_IMAGE = re.compile(r"<img\b[^<>]*\ssrc\s*=(?!\s*[\"']?\s*data:)", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(
+    r"<img\b[^<>]*\ssrc\s*=(?!\s*+[\"']?+\s*+(?:data:|[\"'>]))", re.IGNORECASE
+)
+#: In sanitised HTML, whose attributes are quoted and hold no quote.
+_WITHOUT_SOURCE = re.compile(r"<img\b(?![^<>]*\ssrc=\")")
 #: Declarations are written without spaces, so that each begins behind one of these signs.
 _LEAVING = re.compile(rf"[\";{{](?:{'|'.join(declarations.LEAVING)})")
 _INPUT = re.compile(r"<input\b(?![^<>]*\stype\s*=\s*[\"']?checkbox[\"'\s/>])", re.IGNORECASE)
@@ -74,7 +78,8 @@ def shown(source: str, *, plain: str = "") -> Shown:
         except (parse_cost.TooMuchError, svg.NotADrawingError, _ActsError):
             pass  # the browser has limits of its own, and a frame keeps the harm
         else:
-            remote = _REMOTE_IMAGE.search(linked) is not None
+            # A comment or a title may hold what looks like an image.
+            remote = lacks_image(body) and _REMOTE_IMAGE.search(linked) is not None
             return Shown(_styled(source, sheet, body), False, remote)
     return Shown(framed(_FRAME.sub(_as_link, source), plain=plain), True, False)
 
@@ -131,6 +136,11 @@ def sanitised(source: str, *, paths: bool = False) -> str:
         rest, drawn = unstyled, {}
     body = latex.inert(sanitizer.clean(rest, paths=paths))
     return _styled(source, sheet, drawings.together(body, drawn))
+
+
+def lacks_image(html: str) -> bool:
+    """Whether an image was left out of sanitised HTML."""
+    return _WITHOUT_SOURCE.search(html) is not None
 
 
 def preformatted(text: str) -> str:
