@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+HTML = "text/html"
 FRAME = "iframe.dynamic-sessions-output"
 LISTENING_SECONDS = 1.0
 
@@ -61,9 +62,9 @@ def page(chromium: Callable[..., Any]) -> Iterator[Any]:
     opened.context.close()
 
 
-def show(page: Any, source: str) -> Any:
-    """Show an output in its frames and return the inner one."""
-    page.goto("about:blank")  # a new window: the page's script is there once for each
+def show(page: Any, source: str, *, at: str = "about:blank") -> Any:
+    """Show an output in its frames, on a page of some address, and return the inner one."""
+    page.goto(at)  # a new window: the page's script is there once for each
     page.set_content(f"<body>{output.framed(source, plain='')}</body>")
     outer = page.wait_for_selector(FRAME, state="attached").content_frame()
     inner = outer.wait_for_selector("iframe[srcdoc]", state="attached").content_frame()
@@ -306,6 +307,56 @@ def test_a_frame_takes_on_the_pages_colours_and_follows_a_switch(page: Any, dark
             "return s.backgroundColor === back && s.color === text}",
             arg=[background, text],
         )
+
+
+OFFER = "iframe.dynamic-sessions-output ~ p"
+
+
+def test_a_link_that_is_clicked_opens_where_the_page_shows_its_address(
+    page: Any, canary: Any
+) -> None:
+    address = "http://linked.canary.test/page?q=1"
+    inner = show(page, f'<a href="{address}">there</a><p>text</p><script>1</script>')
+    pages = len(page.context.pages)
+    for _ in range(2):
+        inner.get_by_text("there").click()
+        page.locator(f"{OFFER} a").wait_for()
+    assert page.locator(OFFER).all_inner_texts() == [f"This output links to {address}"]
+    assert inner.get_by_text("text").is_visible()
+    assert len(page.context.pages) == pages
+    assert "linked" not in canary.called
+    with page.context.expect_page() as opening:
+        page.locator(f"{OFFER} a").click()
+    opening.value.wait_for_load_state()
+    assert opening.value.evaluate("opener") is None
+    opening.value.close()
+    assert "linked" in canary.called
+
+
+@pytest.mark.parametrize(
+    ("address", "pressed"),
+    [
+        ("https://a.example/", False),
+        ("javascript:1", True),
+        ("data:text/html,x", True),
+        ("https://a.example/" + "x" * 2000, True),
+        ("https://lab.example/tree", True),
+    ],
+)
+def test_a_frame_offers_no_link_by_itself_and_none_but_to_other_sites(
+    page: Any, address: str, pressed: bool
+) -> None:
+    script = f"parent.postMessage({{dynamicSessionsLink:{quoted(address)}}},'*')"
+    height = "parent.postMessage({dynamicSessionsHeight:333},'*')"
+    frame = f"<p id=p>text</p><script>const go=()=>{{{script};{height}}};p.onclick=go</script>"
+    page.route("https://lab.example/", lambda route: route.fulfill(body="", content_type=HTML))
+    inner = show(page, frame, at="https://lab.example/")
+    if pressed:
+        inner.get_by_text("text").click()
+    else:
+        inner.evaluate("go()")
+    page.wait_for_function(f"document.querySelector('{FRAME}').style.height === '333px'")
+    assert page.locator(OFFER).count() == 0
 
 
 def test_a_sanitiser_that_drops_frames_shows_the_static_form() -> None:

@@ -4,8 +4,8 @@ Two frames are nested. The inner one holds the output; its sandbox gives it an o
 so the page, its cookies and the server's API are out of its reach. A frame alone could still call
 out by navigating itself, and what a frame may navigate to is its parent's policy to say: so
 an outer frame of ours stands between, whose policy allows no navigation. The policy is inherited by
-what is inside. The scripts in `scripts/` pass the content's height outward and the page's look
-inward. Each checks which window it hears.
+what is inside. The scripts in `scripts/` pass the content's height and a clicked link's address
+outward and the page's look inward. Each checks which window it hears.
 
 WebRTC asks no policy. `scripts/guard.js` takes it away before any script of the session runs, and
 lets no frame within the inner one run a script. An output that is nothing but frames with content
@@ -31,6 +31,7 @@ FRAME_CLASS = "dynamic-sessions-output"
 
 _INITIAL_HEIGHT_PX = 150
 _MAX_HEIGHT_PX = 8000
+_MAX_LINK_CHARS = 2000
 
 _SCRIPTS = files(__package__) / "scripts"
 
@@ -48,6 +49,7 @@ _PAGE_SCRIPT = (
     _script("page.js")
     .replace("FRAME_CLASS", FRAME_CLASS)
     .replace("MAX_HEIGHT", str(_MAX_HEIGHT_PX))
+    .replace("MAX_LINK_CHARS", str(_MAX_LINK_CHARS))
 )
 _INNER_STYLE = _script("inner.css")
 _OUTER_STYLE = (

@@ -1,5 +1,5 @@
-// Runs after the guard, beside the session's scripts: it sends the content's height outward and
-// takes the page's look on. Nothing that must hold rests on it.
+// Runs after the guard, beside the session's scripts: it sends the content's height and the address
+// of a link that was clicked outward, and takes the page's look on. Nothing that must hold rests on it.
 (() => {
   let last = -1, grown = 0;
   const measure = () => {
@@ -30,4 +30,13 @@
     parent.postMessage({dynamicSessionsAsks: "look"}, "*");
   });
   addEventListener("load", measure);
+  // A frame opens no page, and one that went elsewhere would lose what it shows: the page offers the
+  // link to the person instead.
+  addEventListener("click", (event) => {
+    const link = event.composedPath().find((node) => node.localName === "a");
+    const address = link && String(link.href.baseVal ?? link.href);
+    if (!event.isTrusted || event.defaultPrevented || !/^(https?|mailto):/i.test(address)) return;
+    event.preventDefault();
+    parent.postMessage({dynamicSessionsLink: address}, "*");
+  });
 })();

@@ -1,5 +1,5 @@
 // Runs in the outer frame, where no script of a session ever runs. It unpacks the content, puts it
-// into the inner frame, and passes the height outward and the page's look inward.
+// into the inner frame, and passes height and links outward and the page's look inward.
 (() => {
   const packed = document.currentScript.dataset.content;
   const mode = /shadowrootmode/gi;
@@ -54,6 +54,8 @@
       if (data === FOCUS) parent.postMessage(FOCUS, "*");
       const height = data.dynamicSessionsHeight;
       if (Number.isFinite(height)) parent.postMessage({dynamicSessionsHeight: height}, "*");
+      const link = data.dynamicSessionsLink;
+      if (typeof link === "string") parent.postMessage({dynamicSessionsLink: link}, "*");
     }
   });
 })();

@@ -1,4 +1,5 @@
-// Runs in the page, once: it sizes the frames, sends them the page's look, and keeps the keyboard.
+// Runs in the page, once: it sizes the frames, sends them the page's look, offers the links that were
+// clicked in them, and keeps the keyboard.
 if (!window.dynamicSessionsFrames) {
   window.dynamicSessionsFrames = true;
   const frames = () => [...document.querySelectorAll("iframe.FRAME_CLASS")];
@@ -37,11 +38,34 @@ if (!window.dynamicSessionsFrames) {
     if (!frame) return;
     if (data === "dynamic-sessions-focus") answer(frame);
     if (data.dynamicSessionsAsks === "look") event.source.postMessage(look(), "*");
+    if (typeof data.dynamicSessionsLink === "string") offer(frame, data.dynamicSessionsLink);
     const height = data.dynamicSessionsHeight;
     if (Number.isFinite(height) && height >= 0) {
       frame.style.height = Math.min(Math.ceil(height), MAX_HEIGHT) + "px";
     }
   });
+
+  // No click in a frame opens a page, since a script there could choose which, and so send what it
+  // knows. The address stands whole behind the frame, and the person clicks there. A frame that the
+  // person is not in gets no such line, and each has one at most.
+  const offers = new WeakMap();
+  const offer = (frame, text) => {
+    if (document.activeElement !== frame || text.length > MAX_LINK_CHARS) return;
+    const address = URL.canParse(text) ? new URL(text) : {};
+    if (!["http:", "https:", "mailto:"].includes(address.protocol)) return;
+    // What has no scheme of its own would lead to the pages of Jupyter's server.
+    if (address.origin === location.origin) return;
+    const line = offers.get(frame) || document.createElement("p");
+    const link = document.createElement("a");
+    Object.assign(link, {href: address.href, textContent: address.href, target: "_blank"});
+    link.rel = "noopener noreferrer";
+    line.replaceChildren("This output links to ", link);
+    line.style.overflowWrap = "anywhere";
+    offers.set(frame, line);
+    // The sheet that hides the static form wants it right behind the frame.
+    const last = frame.nextElementSibling?.matches("div") ? frame.nextElementSibling : frame;
+    if (line.previousElementSibling !== last) last.after(line);
+  };
 
   // A frame may not take the keyboard: what the person types belongs where the person put it. The
   // guard in the frame knows whether the person pressed there, and asks where not. It was the person
