@@ -219,8 +219,20 @@ def test_a_path_that_is_not_whole_is_refused(workspace, path: str) -> None:
         workspace.upload(path, "")
 
 
-@pytest.mark.parametrize("name", [".bashrc", "run.sh", "sitecustomize.py", "Makefile", "a:b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".bashrc",
+        "run.sh",
+        "sitecustomize.py",
+        "Makefile",
+        "a:b",
+        ".ssh/authorized_keys",
+        ".git/hook",
+    ],
+)
 def test_what_this_machine_may_run_is_not_brought(workspace, tmp_path: Path, name: str) -> None:
+    (tmp_path / "allowed" / name).parent.mkdir(exist_ok=True)
     with pytest.raises(CommandError, match="Choose another name"):
         workspace.download("a", str(tmp_path / "allowed" / name))
     assert not (tmp_path / "allowed" / name).exists()

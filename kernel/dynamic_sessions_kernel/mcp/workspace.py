@@ -68,11 +68,11 @@ class Workspace:
     def download(self, remote_path: str, local_path: str) -> Path:
         """Bring a file of the session into an allowed folder, where none of that name is."""
         path = self._allowed(local_path)
-        name = path.name
-        if incoming.refusal(name) or incoming.is_hidden(name) or incoming.may_be_run(name):
+        below = self._below(path)
+        if incoming.refusal(below) or incoming.is_hidden(below) or incoming.may_be_run(below):
             raise CommandError(
-                f"{path} was not written: this machine may run or obey a file of that name, or "
-                "cannot hold it. Choose another name."
+                f"{path} was not written: it is hidden, or this machine may run or obey a file of "
+                "that name, or cannot hold it. Choose another name."
             )
         try:
             stream = path.open("xb")
@@ -130,3 +130,14 @@ class Workspace:
         if not any(path.is_relative_to(folder) for folder in self._allow):
             raise CommandError(f"That is outside of what is allowed here: {named}.")
         return path
+
+    def _below(self, path: Path) -> str:
+        """Return an allowed path relative to the folder that allows it, the longest if several."""
+        return min(
+            (
+                path.relative_to(folder).as_posix()
+                for folder in self._allow
+                if path.is_relative_to(folder)
+            ),
+            key=len,
+        )
