@@ -138,6 +138,15 @@ def ways_in(connects: str) -> dict[str, str]:
         f"const f=d.createElement('iframe');f.srcdoc={quoted(script)};r.append(f);"
         "document.documentElement.append(document.adoptNode(h))</script>"
     )
+    made = f"const f=document.createElement('iframe');f.srcdoc={quoted(script)};"
+    changed = (
+        "<div id=h></div><script>const r=h.attachShadow({mode:'open'});"
+        f"Object.setPrototypeOf(r,PROTOTYPE);{made}Node.prototype.appendChild.call(r,f)</script>"
+    )
+    distracting = (
+        f"<div id=h></div><script>h.append('x');PLACE;{made}"
+        "document.documentElement.append(f)</script>"
+    )
     follows = "javascript:" + json.dumps(script).replace("</", "<\\/")
     by_name = (
         "<div id=h></div><script>for(const n of ['setHTML','setHTMLUnsafe'])for(const c of"
@@ -158,6 +167,20 @@ def ways_in(connects: str) -> dict[str, str]:
         "in a frame that comes back": returning,
         "in a shadow tree": shadow,
         "in a shadow tree of another document": elsewhere,
+        "in a shadow tree that is no longer one by its prototype": changed.replace(
+            "PROTOTYPE", "Element.prototype"
+        ),
+        "in a shadow tree without a prototype": changed.replace("PROTOTYPE", "null"),
+        "in a frame beside what went to another document": distracting.replace(
+            "PLACE", "document.implementation.createHTMLDocument('').body.append(h)"
+        ),
+        "in a frame beside what went to a document of XML": distracting.replace(
+            "PLACE", "document.implementation.createDocument(null,'a').documentElement.append(h)"
+        ),
+        "in a frame beside what went to a fragment without a prototype": distracting.replace(
+            "PLACE",
+            "const d=document.createDocumentFragment();d.append(h);Object.setPrototypeOf(d,null)",
+        ),
         "in a declared shadow tree": tree,
         "in a declared shadow tree of a template": f"<template>{tree}</template>{tree}",
         "in a declared shadow tree behind noscript": hidden,

@@ -42,8 +42,7 @@
   const setAttribute = method(Element, "setAttribute");
   const setText = setter(Node, "textContent");
   const recordTarget = getter(MutationRecord, "target");
-  const isDocument = (node) => node === page;
-  const isFragment = method(Object, "isPrototypeOf");
+  const kindOf = getter(Node, "nodeType");
   const attach = bound(Element.prototype.attachShadow);
   const observe = method(MutationObserver, "observe");
   const listen = method(EventTarget, "addEventListener");
@@ -54,7 +53,8 @@
   const content = getter(MessageEvent, "data");
   const {now} = Date;
   const outer = parent, inner = self, send = bound(parent.postMessage);
-  const page = document, fragments = DocumentFragment.prototype;
+  const page = document;
+  const {ELEMENT_NODE, DOCUMENT_NODE, DOCUMENT_FRAGMENT_NODE} = Node;
   const everything = {__proto__: null, childList: true, subtree: true};
   const frames = "iframe, frame, object, embed, fencedframe, portal";
   const copied = {__proto__: null, length: 4, 0: "width", 1: "height", 2: "style", 3: "title"};
@@ -78,13 +78,17 @@
     append(root, note);
     return place;
   };
+  // By the kind of the node, which no script changes: a script can change what a node inherits
+  // from, and move what it touched into another document before this runs.
   const found = (root) => {
-    if (isDocument(root)) return inDocument(root, frames);
-    return isFragment(fragments, root) ? inFragment(root, frames) : inElement(root, frames);
+    const kind = kindOf(root);
+    if (kind === DOCUMENT_NODE) return inDocument(root, frames);
+    if (kind === DOCUMENT_FRAGMENT_NODE) return inFragment(root, frames);
+    return kind === ELEMENT_NODE ? inElement(root, frames) : null;
   };
   const sweep = (root) => {
     const list = found(root);
-    const length = count(list);
+    const length = list === null ? 0 : count(list);
     for (let at = 0; at < length; at += 1) {
       const frame = item(list, at);
       const parent = parentOf(frame);
