@@ -45,7 +45,16 @@ def test_proposed_input_passes() -> None:
 
 @pytest.mark.parametrize("mode", ["isolated", "trusted"])
 @pytest.mark.parametrize(
-    "text", ["%upload ~/.ssh", "x = %upload a", "%%upload\nx", "%session trust"]
+    "text",
+    [
+        "%upload ~/.ssh",
+        "x = %upload a",
+        "%%upload\nx",
+        "%session trust",
+        "%up\x00load a",
+        "\x1b]0;\n%upload a\n\x07",
+        pytest.param(f"#{'x' * 2**20}\n%upload a", id="beyond what is searched"),
+    ],
 )
 def test_proposed_input_cannot_command_this_kernel(text: str, mode: Any) -> None:
     gate = OutputFilter(mode, holds_command=contains_command)
@@ -106,6 +115,20 @@ def test_a_completion_brings_no_line_of_its_own_and_no_command(mode) -> None:
     assert completed(["%upload a"], start=4, end=4, request=assigned)["matches"] == []
     begun = {"code": "%uplo", "cursor_pos": 5}
     assert completed(["ad a"], start=5, end=5, request=begun)["matches"] == []
+    # What is taken out makes one word of what stood on either side.
+    parted = ["%up\x00load a", "%\x1b[2Jupload a", "%upl\x1b]0;x\x07oad a"]
+    reply = completed([*parted, "abs"], start=0, end=0, request=empty, mode=mode)
+    assert reply["matches"] == ["abs"]
+    assert [typed["text"] for typed in reply["metadata"]["_jupyter_types_experimental"]] == ["abs"]
+
+
+@pytest.mark.parametrize("mode", ["isolated", "trusted"])
+@pytest.mark.parametrize("status", ["ok", "incomplete", "complete", "unheard of"])
+def test_a_line_begins_with_space_alone(status: str, mode: Any) -> None:
+    judge = OutputFilter(mode, holds_command=contains_command)
+    for indent, kept in (("    ", "    "), ("\n%upload a", ""), ("x", ""), (" \n ", ""), (4, "")):
+        reply = judge.pass_reply("is_complete_reply", {"status": status, "indent": indent})
+        assert reply.get("indent", "") == (kept if status != "unheard of" else "")
 
 
 @pytest.mark.parametrize(("start", "end"), [(-3, 8), (9, 9), (6, 5), (True, 8), ("4", 8)])

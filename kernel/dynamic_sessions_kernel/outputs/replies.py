@@ -27,6 +27,7 @@ _MAX_ITEMS = 10_000
 _MAX_WORD_CHARS = 4096
 #: What any front end, or Python, takes for the end of a line.
 _LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_SPACE = re.compile(r"[ \t]{0,1000}")
 _TYPES = "_jupyter_types_experimental"
 _NO_MATCHES: Mapping[str, Any] = {"status": "ok", "matches": [], "metadata": {}}
 
@@ -88,7 +89,7 @@ class Replies:
         self, msg_type: str, content: Any, request: Mapping[str, Any]
     ) -> tuple[Content, list[Notice]]:
         """Return a trusted session's reply, without cells that would command this kernel."""
-        if msg_type in {"complete_reply", "history_reply"}:
+        if msg_type in {"complete_reply", "history_reply", "is_complete_reply"}:
             return self.passed(msg_type, content, request)
         payload = content.get("payload") if isinstance(content, dict) else None
         if msg_type != "execute_reply" or not isinstance(payload, list):
@@ -99,12 +100,17 @@ class Replies:
         return {**content, "payload": kept}, [notices.COMMANDS]
 
     def _commands(self, entry: Any) -> bool:
-        """Whether a payload proposes a cell that holds a command of this kernel."""
-        return (
-            isinstance(entry, dict)
-            and entry.get("source") == "set_next_input"
-            and self._holds_command(_string(entry.get("text")))
-        )
+        """Whether a payload proposes a cell that holds a command of this kernel.
+
+        Judged as it came, which is how a trusted session's passes, and as it passes otherwise. What
+        is longer than passes otherwise is not searched.
+        """
+        if not isinstance(entry, dict) or entry.get("source") != "set_next_input":
+            return False
+        text = entry.get("text")
+        if not isinstance(text, str):
+            return False
+        return len(text) > _MAX_TEXT_CHARS or any(map(self._holds_command, (text, _string(text))))
 
     def _bundle(self, holder: Mapping[str, Any], said: list[Notice]) -> Content:
         data, metadata = holder.get("data"), holder.get("metadata")
@@ -174,14 +180,13 @@ class Replies:
             return {**_NO_MATCHES, "cursor_start": cursor, "cursor_end": cursor}
         start, end = word
 
-        def fits(match: object) -> bool:
-            return (
-                isinstance(match, str)
-                and not _LINE_BREAK.search(match)
-                and not self._commands_line(code, start, match, end)
+        def fits(match: str) -> bool:
+            return not _LINE_BREAK.search(match) and not self._commands_line(
+                code, start, match, end
             )
 
-        matches = [_line(match) for match in _strings(content.get("matches")) if fits(match)]
+        # Judged as it is shown: what is taken out of a text can make a command of the rest.
+        matches = [match for match in map(_line, _strings(content.get("matches"))) if fits(match)]
         kept: Content = {**_NO_MATCHES, "matches": matches}
         kept |= {"cursor_start": start, "cursor_end": end}
         metadata = content.get("metadata")
@@ -191,7 +196,9 @@ class Replies:
                 _TYPES: [
                     _typed(entry, start, end)
                     for entry in types[:_MAX_ITEMS]
-                    if isinstance(entry, dict) and fits(entry.get("text"))
+                    if isinstance(entry, dict)
+                    and isinstance(entry.get("text"), str)
+                    and fits(_line(entry["text"]))
                 ]
             }
         return kept
@@ -266,7 +273,7 @@ def _typed(entry: Mapping[str, Any], start: int, end: int) -> Content:
 
 
 def _is_complete(content: Content, _: list[Notice]) -> Content:
-    return {"status": "ok", "indent": _line(content.get("indent"))}
+    return {"status": "ok", "indent": _indent(content)}
 
 
 def _comm_info(_content: Content, _: list[Notice]) -> Content:
@@ -276,7 +283,7 @@ def _comm_info(_content: Content, _: list[Notice]) -> Content:
 def _failed(content: Mapping[str, Any]) -> Content:
     status = content.get("status")
     if status in ("incomplete", "complete", "invalid", "unknown"):
-        return {"status": status, "indent": _line(content.get("indent"))}
+        return {"status": status, "indent": _indent(content)}
     failed = _error(_line(content.get("ename")), _string(content.get("evalue")))
     failed["status"] = "abort" if status in ("abort", "aborted") else "error"
     failed["traceback"] = [_string(line) for line in _strings(content.get("traceback"))]
@@ -285,6 +292,12 @@ def _failed(content: Mapping[str, Any]) -> Content:
         failed["user_expressions"] = {}
         failed["payload"] = []
     return failed
+
+
+def _indent(content: Mapping[str, Any]) -> str:
+    """Return the space that begins the next line; front ends put it into the cell."""
+    indent = content.get("indent")
+    return indent if isinstance(indent, str) and _SPACE.fullmatch(indent) else ""
 
 
 def _error(name: str, value: str) -> Content:
