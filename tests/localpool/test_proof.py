@@ -96,6 +96,9 @@ def test_a_kernel_s_next_connection_is_proven_too(start_pool, impostor):
         {"Origin": "null"},
         {"Host": "page.example"},
         {"Host": "127.0.0.1.page.example:80"},
+        {"Host": "localhost:80.page.example"},
+        {"Host": "localhost:page"},
+        {"Host": "[page.example]:80"},
     ],
 )
 def test_no_page_reaches_a_pool_even_with_the_token(session, headers):

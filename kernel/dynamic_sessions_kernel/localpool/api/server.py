@@ -15,7 +15,6 @@ import re
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
@@ -48,7 +47,7 @@ _SENT_AT_ONCE_BYTES = 1 << 20
 _IDENTIFIER = re.compile(r"[A-Za-z0-9|\-&^%$#(){}\[\];<>]{4,128}")
 
 #: The names of this machine under which the pool can be called.
-_HOSTS = ("127.0.0.1", "localhost")
+_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?", re.IGNORECASE)
 _CHALLENGE = re.compile(f"[0-9a-f]{{{proof.CHALLENGE_CHARS}}}")
 _OPERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -220,8 +219,7 @@ class _Handler(RequestHandler):
             Refusal: 403; a page's own requests carry `Origin`, and those under a host name that
                 leads here carry that name.
         """
-        host = urlsplit(f"//{self.request.host}").hostname
-        if "Origin" in self.request.headers or host not in _HOSTS:
+        if "Origin" in self.request.headers or not _HOST.fullmatch(self.request.host):
             raise errors.no_page()
 
     def _operation_id(self) -> str:
