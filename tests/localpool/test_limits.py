@@ -78,6 +78,27 @@ def test_a_session_over_its_files_is_ended(caller, wait_until):
     wait_until(lambda: caller.identifier not in living(caller))
 
 
+_WITHOUT_NAMES = {
+    "open": "f = open(f'/mnt/data/{n}', 'wb'); f.write(data); os.unlink(f.name); kept.append(f)",
+    "mapped": (
+        "f = open(f'/mnt/data/{n}', 'w+b'); f.write(data); f.flush()\n"
+        "    kept.append(mmap.mmap(f.fileno(), 0)); os.unlink(f.name); f.close()"
+    ),
+    "never named": (
+        "f = os.open('/mnt/data', os.O_TMPFILE | os.O_RDWR); os.write(f, data); kept.append(f)"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", _WITHOUT_NAMES)
+def test_files_without_a_name_count_too(way, caller, wait_until):
+    caller.run(
+        "import mmap, os\nkept, data = [], b'x' * (15 * 1024**2)\n"
+        f"for n in range(3):\n    {_WITHOUT_NAMES[way]}"
+    )
+    wait_until(lambda: caller.identifier not in living(caller))
+
+
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
 def test_a_file_system_in_memory_has_an_end(caller, folder):
     seen = caller.run(

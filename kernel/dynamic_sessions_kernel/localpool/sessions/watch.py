@@ -18,6 +18,8 @@ import psutil
 
 from dynamic_sessions_kernel.localpool.sandbox.limits import FILE_COST_BYTES
 
+from .unnamed import unnamed_use
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -74,11 +76,13 @@ class Watch:
     def _over(self, session: Session) -> str:
         """Return what a session takes too much of; empty if nothing."""
         disk = self._limits.disk_bytes
-        if disk_use(session.folder, disk) > disk:
+        pid = session.enclosure.pid
+        unnamed = 0 if pid is None else unnamed_use(pid, session.folder)
+        if unnamed > disk or disk_use(session.folder, disk - unnamed) > disk - unnamed:
             return "files"
-        if session.enclosure.counted or session.enclosure.pid is None:
+        if session.enclosure.counted or pid is None:
             return ""
-        memory, processes = memory_use(session.enclosure.pid)
+        memory, processes = memory_use(pid)
         if memory > self._limits.memory_bytes:
             return "memory"
         return "processes" if processes > self._limits.processes else ""
