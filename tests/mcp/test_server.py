@@ -182,6 +182,19 @@ def test_a_server_that_is_terminated_deletes_its_session(local_pool: LocalPool) 
     assert local_pool.identifiers() <= before
 
 
+def test_without_the_sdk_it_says_what_to_install() -> None:
+    script = (
+        "import runpy, sys; sys.modules['mcp'] = sys.modules['mcp.server.mcpserver'] = None\n"
+        "sys.argv = ['mcp']; runpy.run_module('dynamic_sessions_kernel.mcp', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "pip install 'dynamic-sessions-kernel[mcp]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """One that allows a folder, and would fail loudly at a pool: nothing may be sent."""

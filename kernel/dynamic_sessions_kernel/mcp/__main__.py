@@ -18,7 +18,6 @@ from dynamic_sessions_kernel.client.pool import SessionPool
 from dynamic_sessions_kernel.errors import SettingsError
 from dynamic_sessions_kernel.settings import SettingTraits, read_settings
 
-from .server import make_server
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,6 +34,14 @@ def main() -> int:
         "the kernel's environment variables; DYNAMIC_SESSIONS_ALLOW names the folders that files "
         "may be sent from and brought to, none by default.",
     ).parse_args()
+    try:
+        from .server import make_server
+    except ModuleNotFoundError as error:
+        _say(
+            f"The module {error.name} is missing here. Install what the server needs: pip install "
+            "'dynamic-sessions-kernel[mcp]', in a clone pip install '.[mcp]'."
+        )
+        return 1
     try:
         settings = read_settings(SettingTraits())
     except SettingsError as error:
