@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dynamic_sessions_kernel import SessionPool
+from dynamic_sessions_kernel.client.models import RemoteFile
 from dynamic_sessions_kernel.errors import CommandError
 from dynamic_sessions_kernel.magics import (
     CommandInterruptedError,
@@ -21,6 +22,7 @@ from dynamic_sessions_kernel.magics import (
     make_plan,
 )
 from dynamic_sessions_kernel.magics.incoming import may_be_run, refusal
+from dynamic_sessions_kernel.magics.session_tables import file_table
 
 
 class Cell:
@@ -232,6 +234,9 @@ def test_each_name_that_something_may_run_is_asked_for(cell, session, folder):
         "a.svg",
         "run.sh",
         "Makefile",
+        "Desktop.ini",
+        "pylintrc",
+        "a.library-ms",
         "pyproject.toml",
         "a.desktop",
         "jupyter_server_config.json",
@@ -254,7 +259,20 @@ def test_what_nothing_runs(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["../a", "a/../b", "CON", "nul.txt", "com1.csv", "a:b", "a\\b", "a\nb", "a ", "a.", "x" * 300],
+    [
+        "a/\ud800",
+        "../a",
+        "a/../b",
+        "CON",
+        "nul.txt",
+        "com1.csv",
+        "a:b",
+        "a\\b",
+        "a\nb",
+        "a ",
+        "a.",
+        "x" * 300,
+    ],
 )
 def test_a_name_that_is_none_everywhere_is_refused(name):
     assert refusal(name)
@@ -350,6 +368,14 @@ def test_a_name_cannot_put_html_into_the_table(cell, session):
     make(session, "<img src=x>")
     cell.run("%files")
     assert "<img" not in cell.shown[0]["text/html"]
+
+
+def test_a_name_cannot_put_a_link_into_the_table_by_a_formula():
+    file = RemoteFile(r"$\href{https://page.example}{x}$", 1)
+    table = file_table([file])
+    assert r"\href" in table["text/plain"]
+    assert r"\href" not in table["text/html"]
+    assert "\\<span></span>href" in table["text/html"]
 
 
 def test_files_rm_deletes_what_it_names_and_says_what_it_did_not(cell, session):

@@ -24,7 +24,7 @@ _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:[.:].*)?", re.IGNORECASE
 )
 #: What a system, a shell or an archive reads as something other than a name.
-_NO_NAME = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|]|[. ]$')
+_NO_NAME = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff\\/:*?"<>|]|[. ]$')
 _RUN_SUFFIX = re.compile(
     r".*\.(?:"
     # Python and Jupyter
@@ -33,13 +33,15 @@ _RUN_SUFFIX = re.compile(
     r"|html?|xht|[xsm]html?|mht|svgz?|xml|xsl|[mc]?js|css|wasm"
     # a shell or a desktop
     r"|(?:ba|z|fi|c|k)?sh|bat|cmd|com|exe|msi|psm?1|vb[se]|ws[fh]|scr|hta|lnk|url|desktop|command"
-    r"|app|jar|reg|dll|dylib|cpl|pif|gadget|scf"
+    r"|app|jar|reg|dll|dylib|cpl|pif|gadget|scf|(?:library|search|searchconnector)-ms"
     r")",
     re.DOTALL,
 )
 #: What programs of a developer obey where they find it.
 _RUN_NAME = re.compile(
     r"(?:gnu)?makefile|dockerfile|pyproject\.toml|setup\.cfg|tox\.ini|pytest\.ini|package\.json"
+    r"|mypy\.ini|pylintrc|justfile|rakefile|gemfile|vagrantfile|cmakelists\.txt|meson\.build"
+    r"|desktop\.ini|autorun\.inf"
     r"|overrides\.json|kernel\.json|(?:jupyter|ipython|nbconvert).*config.*",
     re.DOTALL,
 )
@@ -56,7 +58,7 @@ def refusal(path: str) -> str | None:
             return "holds what is no part of a name on every system"
         if _DEVICE.fullmatch(part):
             return "is the name of a device on Windows"
-        if len(part.encode(errors="surrogatepass")) > _MAX_NAME_BYTES:
+        if len(part.encode()) > _MAX_NAME_BYTES:
             return "is too long"
     return None
 

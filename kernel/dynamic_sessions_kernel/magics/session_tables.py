@@ -1,7 +1,7 @@
 """Tables of `%session` and `%files`: small, as HTML for pages and as text for terminals.
 
 They are made here and not by the session, so they pass no filter; yet what a pool sends stands in
-them, so everything is escaped and nothing can drive a page or a terminal.
+them, so everything is escaped and nothing can drive a page, a typesetter or a terminal.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
+
+from dynamic_sessions_kernel.outputs import latex
 
 from .progress import readable_size
 
@@ -128,4 +130,5 @@ def _html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return f"<tr>{inside}</tr>"
 
     title = f"<thead>{line(head, 'th')}</thead>" if head else ""
-    return f"<table>{title}<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
+    body = "".join(line(row, "td") for row in rows)
+    return latex.inert(f"<table>{title}<tbody>{body}</tbody></table>")
