@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_inline import StateInline
 
-#: Longer texts that may not pass as they are stay unrendered.
-_MAX_RENDERED_CHARS = 200_000
+#: Longer texts that may not pass as they are stay unrendered: the parser can take 500 times a text
+#: in memory, and 30 s for each MB.
+_MAX_RENDERED_CHARS = 50_000
 
 _SAFE_TARGET = r"\s*<?(?:https?://|mailto:|\#|data:image/(?:png|jpeg|gif|webp);base64,)"
 _INLINE_IMAGE = r"\[[^\[\]\n]*\]\(data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+\)"
