@@ -417,3 +417,10 @@ def test_a_bokeh_figure_brings_its_library_and_its_element() -> None:
     page = known.figure('embed([{"roots":{"p1":"element-1"}}])')
     assert '<script src="https://cdn.bokeh.org/bokeh/release/bokeh-3.9.2.min.js">' in page
     assert '<div id="element-1" data-root-id="p1"></div>' in page
+
+
+def test_markdown_that_would_take_its_parser_long_stays_as_it_was_written() -> None:
+    text = "<b>" + "| a\n" * 20_000
+    shown = markdown.rendered(text)
+    assert "<pre" in shown
+    assert "<b>" not in shown
