@@ -303,6 +303,11 @@ def test_more_than_can_be_parsed_is_left_to_a_browsers_frame() -> None:
     assert not output.shown("<img>" + "<p><b>x</b> <span>y</span></p>" * 20_000).framed
 
 
+@pytest.mark.parametrize("source", ["<p>a" * 250_000, "<" * 1_000_000, "<b>a</b><br>" * 90_000])
+def test_what_takes_much_more_memory_than_its_length_is_left_to_a_frame_too(source: str) -> None:
+    assert output.shown("<i x>" + source).framed
+
+
 def test_what_handles_an_event_goes_into_a_frame() -> None:
     assert output.shown('<p onclick="x">x</p>').framed
     assert output.shown('<table><tr><td onclick="x">x</td></tr></table>').framed

@@ -34,6 +34,13 @@ _FEW = 5_000
 _MAX_DEPTH = 250
 #: Of some hundred bytes each.
 _MAX_ELEMENTS = 1_000_000
+#: What a parser keeps for an element with a short text in it, and for a `<` that begins no tag.
+_ELEMENT_BYTES = 350
+_LONE_BYTES = 60
+#: What parsing may take: this much in any case, which a table of 30,000 cells needs, and beyond it
+#: so much for each character.
+_ALWAYS_BYTES = 32 * 1024**2
+_BYTES_A_CHAR = 10
 #: Elements that an ending tag is compared with, all together.
 _MAX_WALK = 200_000_000
 #: Things in a table that it has no place for; each is put before it by a search.
@@ -98,6 +105,8 @@ def check(source: str) -> None:
         misplaced=tags if "table" in opened else 0,
     )
     total = opened.total()
+    if _kept_bytes(source, total) > max(_ALWAYS_BYTES, _BYTES_A_CHAR * len(source)):
+        raise TooMuchError
     if _bearable(nesting, total, tags, depth=_FEW, misplaced=_FEW):
         return
     nesting = _nesting(source, flat)
@@ -135,6 +144,12 @@ def _bearable(nesting: _Nesting, opened: int, tags: int, *, depth: int, misplace
         and nesting.depth * tags <= _MAX_WALK
         and (1 + nesting.repeated) * opened <= _MAX_ELEMENTS
     )
+
+
+def _kept_bytes(source: str, opened: int) -> int:
+    """Return what a parser keeps in memory, of what is short in HTML and long there."""
+    lone = source.count("<") - opened - source.count("</") - source.count("<!")
+    return opened * _ELEMENT_BYTES + max(lone, 0) * _LONE_BYTES
 
 
 def _referred(source: str) -> int:
