@@ -83,6 +83,9 @@ class Watch:
     def alive(self) -> bool:
         return True
 
+    def full(self) -> bool:
+        return False
+
     def failed(self, error: DynamicSessionsError, *, over: bool, opened: bool) -> None:
         del over, opened
         self.errors.append(error)
