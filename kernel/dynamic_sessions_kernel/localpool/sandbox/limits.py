@@ -21,8 +21,9 @@ _MEMORY_MOST_BYTES = 4 * 1024**3
 _PROCESSES = 1024
 #: Room for a file of 1 GiB that comes in parts and is then joined, several times over.
 _DISK_BYTES = 8 * 1024**3
-#: A file that holds nothing takes room as well.
-FILE_COST_BYTES = 4096
+# A file that holds nothing takes room as well; the blocks of `os.stat` are of 512 bytes.
+_FILE_COST_BYTES = 4096
+_BLOCK_BYTES = 512
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _AMOUNT = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -87,6 +88,11 @@ class Limits:
             f"{_in_words(self.memory_bytes)} of memory, {self.processes} processes and threads, "
             f"{_in_words(self.disk_bytes)} of files"
         )
+
+
+def room_of(file: os.stat_result) -> int:
+    """Return the bytes of a session's limit that a file takes."""
+    return max(file.st_blocks * _BLOCK_BYTES, _FILE_COST_BYTES)
 
 
 def parse_amount(name: str, text: str) -> int:

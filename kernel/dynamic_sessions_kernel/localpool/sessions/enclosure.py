@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from dynamic_sessions_kernel.errors import LocalPoolError
 from dynamic_sessions_kernel.localpool.sandbox.choose import remove_tree
@@ -71,6 +74,14 @@ class Enclosure:
     def counted(self) -> bool:
         """Whether the machine itself holds its limits on memory and processes."""
         return self._group is not None
+
+    def processes(self) -> list[psutil.Process]:
+        """Return its first process and all that descend from it, as this machine sees them."""
+        with suppress(psutil.Error):
+            if self.pid is not None:
+                first = psutil.Process(self.pid)
+                return [first, *first.children(recursive=True)]
+        return []
 
     def socket_prefix(self, boot: int) -> str:
         """Return the path, as the session sees it, with which an interpreter's sockets begin."""

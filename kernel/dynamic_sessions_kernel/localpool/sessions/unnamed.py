@@ -11,40 +11,37 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import psutil
-
-from dynamic_sessions_kernel.localpool.sandbox.limits import FILE_COST_BYTES
+from dynamic_sessions_kernel.localpool.sandbox.limits import room_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-_BLOCK_BYTES = 512
+    import psutil
+
 _GONE = " (deleted)"
 #: Files in memory, by the names that the session's sandbox and the kernel have for them.
 _IN_MEMORY = ("/memfd:", "/dev/", "/tmp/", "/SYSV", "/anon_hugepage")  # noqa: S108 - a name
 
 
-def unnamed_use(pid: int, folder: Path) -> int:
-    """Return the bytes on disk of files without a name that a process and its descendants hold.
+def unnamed_use(processes: Iterable[psutil.Process], folder: Path) -> int:
+    """Return the bytes on disk of files without a name that some processes hold.
 
     What goes away meanwhile, or cannot be read, counts nothing.
 
     Args:
-        pid: of the session's first process.
+        processes: of the session.
         folder: the session's own; a file below it is on disk, whatever its path begins with.
     """
     held: dict[tuple[int, int], int] = {}
-    with suppress(psutil.Error):
-        first = psutil.Process(pid)
-        for process in (first, *first.children(recursive=True)):
-            for kind in ("fd", "map_files"):
-                for link in _links(f"/proc/{process.pid}/{kind}"):
-                    with suppress(OSError):
-                        if _on_disk(os.readlink(link), folder):  # noqa: PTH115 - many of them
-                            seen = os.stat(link)  # noqa: PTH116 - as above
-                            if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 0:
-                                size = max(seen.st_blocks * _BLOCK_BYTES, FILE_COST_BYTES)
-                                held[seen.st_dev, seen.st_ino] = size
+    for process in processes:
+        for kind in ("fd", "map_files"):
+            for link in _links(f"/proc/{process.pid}/{kind}"):
+                with suppress(OSError):
+                    if _on_disk(os.readlink(link), folder):  # noqa: PTH115 - many of them
+                        seen = os.stat(link)  # noqa: PTH116 - as above
+                        if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 0:
+                            held[seen.st_dev, seen.st_ino] = room_of(seen)
     return sum(held.values())
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from dynamic_sessions_kernel.localpool.sandbox.limits import FILE_COST_BYTES
+from dynamic_sessions_kernel.localpool.sandbox.limits import room_of
 
 from .unnamed import unnamed_use
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dynamic_sessions_kernel.localpool.sandbox.limits import Limits
@@ -33,7 +34,6 @@ _log = logging.getLogger(__name__)
 _PERIOD_SECONDS = 1.0
 # Looking takes at most this share of the time, however many files there are.
 _SHARE = 0.1
-_BLOCK_BYTES = 512
 # A path and one more name are within what the machine takes (4096).
 _LONGEST_PATH_BYTES = 3_800
 
@@ -76,16 +76,16 @@ class Watch:
     def _over(self, session: Session) -> str:
         """Return what a session takes too much of; empty if nothing."""
         disk = self._limits.disk_bytes
-        pid = session.enclosure.pid
-        unnamed = 0 if pid is None else unnamed_use(pid, session.folder)
+        processes = session.enclosure.processes()
+        unnamed = unnamed_use(processes, session.folder)
         if unnamed > disk or disk_use(session.folder, disk - unnamed) > disk - unnamed:
             return "files"
-        if session.enclosure.counted or pid is None:
+        if session.enclosure.counted:
             return ""
-        memory, processes = memory_use(pid)
+        memory, threads = memory_use(processes)
         if memory > self._limits.memory_bytes:
             return "memory"
-        return "processes" if processes > self._limits.processes else ""
+        return "processes" if threads > self._limits.processes else ""
 
 
 def disk_use(folder: Path, enough: int) -> int:
@@ -103,26 +103,23 @@ def disk_use(folder: Path, enough: int) -> int:
         with suppress(OSError), os.scandir(path) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    stat = entry.stat(follow_symlinks=False)
-                    total += max(stat.st_blocks * _BLOCK_BYTES, FILE_COST_BYTES)
+                    total += room_of(entry.stat(follow_symlinks=False))
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
     return total
 
 
-def memory_use(pid: int) -> tuple[int, int]:
-    """Return the memory, in bytes, and the number of threads of a process and its descendants.
+def memory_use(processes: Iterable[psutil.Process]) -> tuple[int, int]:
+    """Return the memory, in bytes, and the number of threads of some processes.
 
     Memory that several share is divided among them where the machine says how; else each counts
     what it holds.
     """
     memory = threads = 0
-    with suppress(psutil.Error):
-        first = psutil.Process(pid)
-        for process in (first, *first.children(recursive=True)):
-            with suppress(psutil.Error):
-                threads += process.num_threads()
-                memory += _memory_of(process)
+    for process in processes:
+        with suppress(psutil.Error):
+            threads += process.num_threads()
+            memory += _memory_of(process)
     return memory, threads
 
 
