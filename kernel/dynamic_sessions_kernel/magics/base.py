@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .session_protocol import SessionProtocol
 
+_SPACES = re.compile(r"\s+")
 #: Whether the person has interrupted the cell; called often, from the command's thread.
 Cancelled = Callable[[], bool]
 
@@ -81,6 +83,15 @@ class Completion:
     matches: tuple[str, ...]
     start: int
     end: int
+
+
+def complete_first_word(words: Iterable[str], arguments: str) -> Completion | None:
+    """Complete the first of a command's words from those that it knows; None behind it."""
+    *before, typed = _SPACES.split(arguments)
+    if any(before):
+        return None
+    matches = tuple(word for word in words if word.startswith(typed))
+    return Completion(matches, len(arguments) - len(typed), len(arguments))
 
 
 class Magic(ABC):

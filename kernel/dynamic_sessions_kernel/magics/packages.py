@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from dynamic_sessions_kernel.errors import CommandError, DynamicSessionsError
 
 from . import session_packages, wheels
-from .base import CommandInterruptedError, Completion, Magic
+from .base import CommandInterruptedError, Completion, Magic, complete_first_word
 from .local_files import split_words
 from .progress import ProgressLine, readable_size
 
@@ -30,7 +29,6 @@ NAME is a package's name, with extras and versions at most, such as "httpx[http2
 Packages of which there is no wheel, and what conflicts with an installed package, are refused.
 """
 _WORDS = ("install", "restore")
-_WORD = re.compile(r"\S*$")
 
 
 class Packages(Magic):
@@ -73,12 +71,7 @@ class Packages(Magic):
     @classmethod
     def complete(cls, arguments: str, folder: Path) -> Completion | None:  # noqa: ARG003 - contract
         """Complete the first word; names would be asked for over the network."""
-        word = _WORD.search(arguments)
-        start = word.start() if word else len(arguments)
-        if arguments[:start].strip():
-            return None
-        matches = tuple(word for word in _WORDS if word.startswith(arguments[start:]))
-        return Completion(matches, start, len(arguments))
+        return complete_first_word(_WORDS, arguments)
 
 
 def _list(context: Context) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar
 
 from dynamic_sessions_kernel.errors import CommandError
 
-from .base import Completion, Magic
+from .base import Completion, Magic, complete_first_word
 from .session_tables import listing, status_table
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ front end cannot ask, only the setting `outputs = "trusted"` trusts.
 
 The command stands at the beginning of a line of its own, not in a loop, function or other block.
 """
-_WORD = re.compile(r"\S*$")
 
 
 class SessionMagic(Magic):
@@ -80,13 +78,7 @@ class SessionMagic(Magic):
     @classmethod
     def complete(cls, arguments: str, folder: Path) -> Completion | None:  # noqa: ARG003 - contract
         """Complete the first word; identifiers are not asked for over the network."""
-        word = _WORD.search(arguments)
-        start = word.start() if word else len(arguments)
-        if arguments[:start].strip():
-            return None
-        typed = arguments[start:]
-        matches = tuple(word for word in cls._words if word.startswith(typed))
-        return Completion(matches, start, len(arguments))
+        return complete_first_word(cls._words, arguments)
 
     @property
     def _prefix(self) -> str:
