@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
 
-import pytest
 from langchain.agents import create_agent
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
@@ -43,14 +41,6 @@ def tool_messages(state) -> list[ToolMessage]:
 
 
 QUESTION = {"messages": [{"role": "user", "content": "Compute it."}]}
-
-
-@pytest.fixture(scope="module")
-def session(local_pool):
-    with local_pool.client() as pool:
-        session = pool.session(str(uuid.uuid4()))
-        yield session
-        session.delete()
 
 
 def test_an_agent_reads_its_error_and_goes_on_with_its_variables(session) -> None:

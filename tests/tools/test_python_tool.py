@@ -19,14 +19,6 @@ KEYS = {"result", "stdout", "stderr", "images", "files", "error"}
 
 
 @pytest.fixture(scope="module")
-def session(local_pool):
-    with local_pool.client() as pool:
-        session = pool.session(str(uuid.uuid4()))
-        yield session
-        session.delete()
-
-
-@pytest.fixture(scope="module")
 def run_python(session):
     return python_tool(session)
 

@@ -14,6 +14,7 @@ from dynamic_sessions_kernel.errors import UnexpectedAnswerError
 from dynamic_sessions_kernel.runtimes.bridge import inside as bridge_inside
 
 from . import inside
+from .traceback import COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,6 @@ _NOT_THERE = re.compile(r"UsageError: Cell magic `%%dynamic_sessions_cell` not f
 _TAKEN_OVER = re.compile(
     r"UsageError: Line magic function `%dynamic_sessions_taken_over` not found"
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 _LOAD = """
@@ -160,9 +160,9 @@ def read_answer(result: ExecutionResult) -> dict[str, Any]:
 
 def nobody_there(result: ExecutionResult) -> bool:
     """Whether a cell did not run because the interpreter is another one than it was for."""
-    return _NOT_THERE.match(_COLOUR.sub("", result.stderr)) is not None
+    return _NOT_THERE.match(COLOUR.sub("", result.stderr)) is not None
 
 
 def taken_over(result: ExecutionResult) -> bool:
     """Whether a cell did not run because another kernel has taken the session over."""
-    return _TAKEN_OVER.match(_COLOUR.sub("", result.stderr)) is not None
+    return _TAKEN_OVER.match(COLOUR.sub("", result.stderr)) is not None

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 
 _RED, _GREEN, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[39m"
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: A colour, as terminals read it.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _NAME = r"([A-Za-z_][\w.]*)"
 # What IPython writes above a traceback: a line of dashes and the exception's name. Chained
 # exceptions have the line of dashes only once.
@@ -49,7 +50,7 @@ class Failure:
 def read_failure(stderr: str) -> Failure:
     """Take a failed execution's `stderr` apart."""
     coloured = stderr.rstrip("\n")
-    plain = _COLOUR.sub("", coloured)
+    plain = COLOUR.sub("", coloured)
     start, ename, evalue = _find(plain)
     at = _position(coloured, start)
     shown = coloured[at:]
@@ -93,7 +94,7 @@ def _last_line(text: str, *, group: bool) -> re.Match[str] | None:
 def _position(coloured: str, start: int) -> int:
     """Return where in the coloured text the character `start` of the plain one stands."""
     passed = 0
-    for match in _COLOUR.finditer(coloured):
+    for match in COLOUR.finditer(coloured):
         if match.start() - passed >= start:
             break
         passed += len(match[0])
